@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libisolink: which vectors of two stores belong to the same document. Includes the whole
+ * API. */
+#ifndef ISOLINK_ISOLINK_H
+#define ISOLINK_ISOLINK_H
+
+#include <isolink/doctor.h>
+#include <isolink/eval.h>
+#include <isolink/link.h>
+#include <isolink/matrix.h>
+#include <isolink/pairs.h>
+#include <isolink/status.h>
+#include <isolink/version.h>
+
+#endif

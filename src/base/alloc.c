@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that calls the allocator of the C library. */
+#include "src/base/base.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One cache line, and the width of the widest vector register. The padding lets a kernel
+   read a whole register at the end of a block. */
+#define BLOCK_ALIGN ((size_t)64)
+
+enum il_status il_mul_bytes(size_t a, size_t b, size_t *out)
+{
+    return __builtin_mul_overflow(a, b, out) ? IL_ELIMIT : IL_OK;
+}
+
+enum il_status il_add_bytes(size_t a, size_t b, size_t *out)
+{
+    return __builtin_add_overflow(a, b, out) ? IL_ELIMIT : IL_OK;
+}
+
+#ifdef IL_FAULTS
+#include <stdatomic.h>
+
+static atomic_long calls;
+static atomic_long fail_at; /* 0 = never */
+
+void il_alloc_fail_at(long k)
+{
+    atomic_store(&calls, 0);
+    atomic_store(&fail_at, k);
+}
+
+long il_alloc_calls(void)
+{
+    return atomic_load(&calls);
+}
+
+static int refused(void)
+{
+    return atomic_fetch_add(&calls, 1) + 1 == atomic_load(&fail_at);
+}
+#else
+static int refused(void)
+{
+    return 0;
+}
+#endif
+
+void *il_alloc(size_t count, size_t size)
+{
+    size_t bytes = 0;
+    if (il_mul_bytes(count, size, &bytes) != IL_OK)
+        return NULL;
+    /* aligned_alloc wants a multiple of the alignment; this rounds up and adds the
+     * padding. */
+    if (bytes > (size_t)PTRDIFF_MAX - 2 * BLOCK_ALIGN)
+        return NULL;
+    bytes = (bytes + 2 * BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN;
+    if (refused())
+        return NULL;
+    return aligned_alloc(BLOCK_ALIGN, bytes);
+}
+
+void *il_alloc_zero(size_t count, size_t size)
+{
+    void *block = il_alloc(count, size);
+    if (block)
+        memset(block, 0, count * size); /* il_alloc has checked the product */
+    return block;
+}
+
+void *il_realloc(void *block, size_t old_bytes, size_t new_bytes)
+{
+    /* realloc would lose the alignment. */
+    void *grown = il_alloc(new_bytes, 1);
+    if (!grown)
+        return NULL;
+    size_t kept = old_bytes < new_bytes ? old_bytes : new_bytes;
+    if (block && kept)
+        memcpy(grown, block, kept);
+    free(block);
+    return grown;
+}
+
+void il_free(void *block)
+{
+    free(block);
+}

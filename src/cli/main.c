@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* isolink: finds the command, and what it has in common with the others. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "opts.h"
+#include "report.h"
+
+static const char help[] =
+    "Examples\n"
+    "  isolink link a.npy b.npy --seeds seeds.csv -o links.csv\n"
+    "      find which rows of a.npy and b.npy belong to the same document\n"
+    "  isolink doctor a.npy b.npy --seeds seeds.csv\n"
+    "      look at the data first: is it sound, will it work?\n"
+    "  isolink eval links.csv truth.csv\n"
+    "      measure links against the truth, where it is known\n"
+    "\n"
+    "isolink finds which vectors of two stores, filled by different embedding models,\n"
+    "belong to the same document. It needs the vectors and 15 to 30 known pairs.\n"
+    "\n"
+    "Usage: isolink COMMAND ... ('isolink COMMAND --help' lists its options)\n"
+    "  link       links of two sides, each with the probability that it is right\n"
+    "  eval       precision, recall, F1 and reliability of links against the truth\n"
+    "  doctor     shapes, bad rows, hubness; go, doubtful or no-go\n"
+    "  --version  version, instruction set in use, build; with --json for programs\n"
+    "  --help     this text\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 2 usage, 3 bad input, 4 damaged data, 5 cannot\n"
+    "bootstrap from these seeds, 128 + N ended by signal N.\n"
+    "ISOLINK_ISA=ref|avx2|avx512|neon lowers the instruction set.\n";
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"link", il_cmd_link}, {"eval", il_cmd_eval}, {"doctor", il_cmd_doctor}};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+/* A file opened while 0, 1 or 2 is closed would become a standard stream, and be written
+   to. The replacement is opened the wrong way round, so that using it fails instead of
+   going nowhere. */
+static void open_standard_streams(void)
+{
+    for (int stream = 0; stream < 3; stream++) {
+        if (fcntl(stream, F_GETFD) == -1 && errno == EBADF &&
+            open("/dev/null", stream == 0 ? O_WRONLY : O_RDONLY) != stream) {
+            _exit(IL_EXIT_FAILED);
+        }
+    }
+}
+
+static int check_isa(void)
+{
+    struct il_error error = {""};
+    enum il_status status = il_isa_check(&error);
+
+    if (status == IL_OK) {
+        return IL_EXIT_DONE;
+    }
+    il_say_status(NULL, status, &error);
+    return IL_EXIT_USAGE;
+}
+
+static int show_version(int argc, char **argv)
+{
+    bool json = false;
+    int code;
+
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--json") != 0) {
+            il_say(NULL, "--version takes --json and nothing else, got '%s'", argv[i]);
+            return IL_EXIT_USAGE;
+        }
+        json = true;
+    }
+    code = check_isa();
+    if (code != IL_EXIT_DONE) {
+        return code;
+    }
+    if (json) {
+        char *text = il_report_version_json();
+
+        if (text == NULL) {
+            return il_say_memory(NULL);
+        }
+        fputs(text, stdout);
+        free(text);
+    } else {
+        il_report_version(stdout);
+    }
+    return il_stdout_end(NULL, IL_EXIT_DONE);
+}
+
+static int say_unknown(const char *word)
+{
+    const char *const names[] = {"link", "eval", "doctor", "--version", "--help"};
+    const char *near = il_opts_nearest(word, names, sizeof names / sizeof names[0]);
+    const char *what = word[0] == '-' ? "option" : "command";
+
+    if (near != NULL) {
+        il_say(NULL, "unknown %s '%s'; did you mean '%s'?", what, word, near);
+    } else {
+        il_say(NULL, "unknown %s '%s'; 'isolink --help' lists the commands", what, word);
+    }
+    return IL_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_streams();
+    /* A reader that has seen enough, as in '| head', ends us without a message. */
+    signal(SIGPIPE, SIG_DFL);
+    /* A file size limit then fails as a full disk does, and the temporary file goes. */
+    signal(SIGXFSZ, SIG_IGN);
+    if (argc < 2) {
+        fputs(help, stderr);
+        return IL_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        fputs(help, stdout);
+        return il_stdout_end(NULL, IL_EXIT_DONE);
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0 ||
+        strcmp(argv[1], "version") == 0) {
+        return show_version(argc, argv);
+    }
+    for (size_t i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            int code = check_isa();
+
+            return code != IL_EXIT_DONE ? code : commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return say_unknown(argv[1]);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options: getopt_long with messages of our own, checked numbers, suggestions for typos.
+ */
+#ifndef IL_OPTS_H
+#define IL_OPTS_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** What il_opts_next returns after it has printed a message. */
+#define IL_OPT_ERROR 1
+
+/** Values of long options without a letter. */
+enum il_opt {
+    IL_OPT_SEEDS = 256,
+    IL_OPT_A_IDS,
+    IL_OPT_B_IDS,
+    IL_OPT_METHOD,
+    IL_OPT_THREADS,
+    IL_OPT_SEED,
+    IL_OPT_VIEWS,
+    IL_OPT_FOLDS,
+    IL_OPT_MIN_POSTERIOR,
+    IL_OPT_WEIGHTING,
+    IL_OPT_JSON,
+    IL_OPT_NO_PROGRESS,
+    IL_OPT_VERSION
+};
+
+/**
+ * Next option of a command line; argv[0] is the command's name.
+ *
+ * \param shorts  as for getopt_long, starting with ':'
+ * \return the option's value, -1 at the end (optind is then the first operand), or
+ * IL_OPT_ERROR
+ */
+int il_opts_next(int argc, char **argv, const char *shorts, const struct option *longs);
+
+/** Reads a decimal number in [min, max]: digits only. Says what is wrong and returns
+ * false. */
+bool il_opts_number(const char *command, const char *option, const char *text,
+                    uint64_t min, uint64_t max, uint64_t *out);
+
+/** Reads a number in [0, 1]. Says what is wrong and returns false. */
+bool il_opts_share(const char *command, const char *option, const char *text,
+                   double *out);
+
+/** Index of text among count words, or -1 after a message that lists them. */
+int il_opts_word(const char *command, const char *option, const char *text,
+                 const char *const *words, size_t count);
+
+/** The word nearest to text by edit distance, or NULL when none is near enough to be
+ * meant. */
+const char *il_opts_nearest(const char *text, const char *const *words, size_t count);
+
+#endif

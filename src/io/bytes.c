@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/io/bytes.h"
+
+#include "src/base/base.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset, void *out,
+                             size_t count, struct il_error *error)
+{
+    if (offset > bytes->size || count > bytes->size - offset)
+        return il_fail(error, IL_EFORMAT,
+                       "%s, byte %" PRIu64 ": the file ends at byte %" PRIu64
+                       ", wanted %zu bytes",
+                       bytes->name, offset, bytes->size, count);
+    if (!bytes->memory)
+        return il_file_read_at(bytes->file, offset, out, count, error);
+    if (count)
+        memcpy(out, bytes->memory + offset, count);
+    return IL_OK;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/io/file.h"
+
+#include "src/io/sys.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define GROW_BYTES ((size_t)64 * 1024)
+
+enum il_status il_file_open(struct il_file *file, const char *path,
+                            struct il_error *error)
+{
+    *file = (struct il_file){.fd = -1, .name = il_path_tail(path)};
+    int fd = il_sys_open(AT_FDCWD, path, O_RDONLY, 0);
+    if (fd < 0)
+        return il_sys_fail(error, path, "cannot open", errno);
+    struct stat about;
+    if (IL_SYS_FAULT(IL_IO_STAT, NULL) || fstat(fd, &about) != 0) {
+        enum il_status status = il_sys_fail(error, path, "cannot examine", errno);
+        close(fd);
+        return status;
+    }
+    if (S_ISDIR(about.st_mode)) {
+        close(fd);
+        return il_fail(error, IL_EIO, "%s: is a directory, wanted a file", file->name);
+    }
+    file->fd = fd;
+    /* Files of /proc are regular and say 0 bytes: they are read like pipes. */
+    if (S_ISREG(about.st_mode) && about.st_size > 0) {
+        file->sized = 1;
+        file->size = (uint64_t)about.st_size;
+    }
+    return IL_OK;
+}
+
+void il_file_close(struct il_file *file)
+{
+    if (file->fd >= 0)
+        close(file->fd);
+    file->fd = -1;
+}
+
+enum il_status il_file_read_at(const struct il_file *file, uint64_t offset, void *out,
+                               size_t bytes, struct il_error *error)
+{
+    IL_ASSERT(file->sized);
+    unsigned char *at = out;
+    while (bytes > 0) {
+        ptrdiff_t got = il_sys_read_at(file->fd, at, bytes, offset);
+        if (got < 0)
+            return il_sys_fail(error, file->name, "cannot read", errno);
+        if (got == 0)
+            return il_fail(error, IL_EIO,
+                           "%s, byte %" PRIu64 ": the file ends here, it had %" PRIu64
+                           " bytes when it was opened",
+                           file->name, offset, file->size);
+        at += got;
+        offset += (uint64_t)got;
+        bytes -= (size_t)got;
+    }
+    return IL_OK;
+}
+
+static enum il_status too_long(const struct il_file *file, uint64_t bytes_max,
+                               struct il_error *error)
+{
+    return il_fail(error, IL_ELIMIT, "%s: more than %" PRIu64 " bytes", file->name,
+                   bytes_max);
+}
+
+/* A pipe does not say how long it is: the block doubles. */
+static enum il_status read_growing(const struct il_file *file, uint64_t bytes_max,
+                                   unsigned char **out, size_t *bytes,
+                                   struct il_error *error)
+{
+    enum il_status status = IL_OK;
+    size_t room = GROW_BYTES, used = 0;
+    unsigned char *block = il_alloc(room, 1);
+    if (!block) {
+        status =
+            il_fail(error, IL_ENOMEM, "%s: no memory for %zu bytes", file->name, room);
+        goto out;
+    }
+    for (;;) {
+        if (used + 1 == room) { /* one byte is kept for the zero */
+            unsigned char *grown =
+                room <= SIZE_MAX / 2 ? il_realloc(block, used, 2 * room) : NULL;
+            if (!grown) {
+                status = il_fail(error, IL_ENOMEM, "%s: no memory past byte %zu",
+                                 file->name, used);
+                goto out;
+            }
+            block = grown;
+            room *= 2;
+        }
+        ptrdiff_t got = il_sys_read(file->fd, block + used, room - 1 - used);
+        if (got < 0) {
+            status = il_sys_fail(error, file->name, "cannot read", errno);
+            goto out;
+        }
+        if (got == 0)
+            break;
+        used += (size_t)got;
+        if (used > bytes_max) {
+            status = too_long(file, bytes_max, error);
+            goto out;
+        }
+    }
+    block[used] = 0;
+    *out = block;
+    *bytes = used;
+    block = NULL;
+out:
+    il_free(block);
+    return status;
+}
+
+enum il_status il_file_read_all(const struct il_file *file, uint64_t bytes_max,
+                                unsigned char **out, size_t *bytes,
+                                struct il_error *error)
+{
+    *out = NULL;
+    *bytes = 0;
+    if (!file->sized)
+        return read_growing(file, bytes_max, out, bytes, error);
+    if (file->size > bytes_max || file->size >= SIZE_MAX)
+        return too_long(file, bytes_max, error);
+    size_t size = (size_t)file->size;
+    unsigned char *block = il_alloc(size + 1, 1);
+    if (!block)
+        return il_fail(error, IL_ENOMEM, "%s: no memory for %zu bytes", file->name, size);
+    enum il_status status = il_file_read_at(file, 0, block, size, error);
+    if (status != IL_OK) {
+        il_free(block);
+        return status;
+    }
+    block[size] = 0;
+    *out = block;
+    *bytes = size;
+    return IL_OK;
+}
+
+enum il_status il_file_load(const char *path, uint64_t bytes_max, unsigned char **out,
+                            size_t *bytes, struct il_error *error)
+{
+    *out = NULL;
+    *bytes = 0;
+    struct il_file file;
+    enum il_status status = il_file_open(&file, path, error);
+    if (status != IL_OK)
+        return status;
+    status = il_file_read_all(&file, bytes_max, out, bytes, error);
+    il_file_close(&file);
+    return status;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Links against the truth. Ids become numbers (one table a side, over all files), pairs
+   become one 64-bit key; what is judged is a set of pairs, so a line that repeats another
+   changes nothing. */
+#include <isolink/eval.h>
+
+#include "src/base/base.h"
+#include "src/store/table.h"
+
+#include <string.h>
+
+/* Ids of one side, numbered in the order they are first seen; texts borrowed from the
+ * files. */
+struct names {
+    struct il_csv_field *item;
+    uint32_t *slot; /* number + 1; 0 = empty */
+    size_t mask;
+    uint32_t count;
+    unsigned char *seed; /* 1: the id stands in a seed */
+};
+
+/* Pairs, as keys a << 32 | b with neither 2^32 - 1. */
+struct pair_set {
+    uint64_t *slot; /* EMPTY or a key */
+    size_t mask;
+    size_t count;
+};
+
+#define EMPTY UINT64_MAX
+/* So that a table of them, half empty, and every number plus one fit. */
+#define NAMES_MAX ((size_t)0x7fffffff)
+
+struct line {
+    uint64_t key;
+    double posterior;
+};
+
+struct judging {
+    struct names a, b;
+    struct pair_set truth, links;
+    struct line *link;
+    size_t link_count;
+    uint64_t *truth_key;
+    size_t truth_count;
+};
+
+static size_t slots_for(size_t count)
+{
+    size_t slots = 16;
+    while (slots < count + count / 2)
+        slots *= 2;
+    return slots;
+}
+
+static enum il_status names_open(struct names *n, size_t count)
+{
+    size_t slots = slots_for(count);
+    n->item = il_alloc(count, sizeof(*n->item));
+    n->slot = il_alloc_zero(slots, sizeof(*n->slot));
+    n->seed = il_alloc_zero(count, 1);
+    n->mask = slots - 1;
+    return n->item && n->slot && n->seed ? IL_OK : IL_ENOMEM;
+}
+
+static void names_close(struct names *n)
+{
+    il_free(n->item);
+    il_free(n->slot);
+    il_free(n->seed);
+}
+
+static uint32_t names_add(struct names *n, const struct il_csv_field *field)
+{
+    size_t at = (size_t)il_hash_bytes(field->text, field->bytes) & n->mask;
+    for (; n->slot[at] != 0; at = (at + 1) & n->mask) {
+        const struct il_csv_field *known = &n->item[n->slot[at] - 1];
+        if (known->bytes == field->bytes &&
+            memcmp(known->text, field->text, field->bytes) == 0)
+            return n->slot[at] - 1;
+    }
+    n->item[n->count] = *field;
+    n->slot[at] = ++n->count;
+    return n->count - 1;
+}
+
+static enum il_status set_open(struct pair_set *set, size_t count)
+{
+    size_t slots = slots_for(count);
+    set->slot = il_alloc(slots, sizeof(*set->slot));
+    set->mask = slots - 1;
+    if (!set->slot)
+        return IL_ENOMEM;
+    memset(set->slot, 0xff, slots * sizeof(*set->slot));
+    return IL_OK;
+}
+
+static size_t set_find(const struct pair_set *set, uint64_t key)
+{
+    size_t at = (size_t)il_hash_bytes(&key, sizeof(key)) & set->mask;
+    while (set->slot[at] != EMPTY && set->slot[at] != key)
+        at = (at + 1) & set->mask;
+    return at;
+}
+
+/* 1 = it was not in the set. */
+static int set_add(struct pair_set *set, uint64_t key)
+{
+    size_t at = set_find(set, key);
+    if (set->slot[at] == key)
+        return 0;
+    set->slot[at] = key;
+    set->count++;
+    return 1;
+}
+
+static uint64_t key_of(struct judging *j, const struct il_table *t)
+{
+    uint64_t a = names_add(&j->a, &t->field[t->a]);
+    uint64_t b = names_add(&j->b, &t->field[t->b]);
+    return a << 32 | b;
+}
+
+static void mark_seed(struct judging *j, uint64_t key)
+{
+    j->a.seed[key >> 32] = 1;
+    j->b.seed[(uint32_t)key] = 1;
+}
+
+static int is_seed(const struct judging *j, uint64_t key)
+{
+    return j->a.seed[key >> 32] || j->b.seed[(uint32_t)key];
+}
+
+static const char *digits(const char *at, const char *end, double *value, int *exponent,
+                          int step)
+{
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        /* Digits past what a double holds only move the point. */
+        if (*value < 1e15) {
+            *value = *value * 10 + (*at - '0');
+            *exponent -= step;
+        } else {
+            *exponent += 1 - step;
+        }
+    }
+    return at;
+}
+
+/* A number 0..1 in decimal, as in "0.25", "1", "2.5e-3"; strtod would obey the locale.
+   1 = it is one. */
+static int parse_posterior(const struct il_csv_field *field, double *out)
+{
+    const char *at = field->text, *end = at + field->bytes;
+    double value = 0;
+    int exponent = 0, given = 0;
+    if (field->bytes == 0 || field->bytes > 64)
+        return 0;
+    const char *start = at;
+    at = digits(at, end, &value, &exponent, 0);
+    size_t seen = (size_t)(at - start);
+    if (at < end && *at == '.') {
+        start = ++at;
+        at = digits(at, end, &value, &exponent, 1);
+        seen += (size_t)(at - start);
+    }
+    if (seen == 0)
+        return 0;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        int minus = 0;
+        if (++at < end && (*at == '-' || *at == '+'))
+            minus = *at++ == '-';
+        start = at;
+        for (; at < end && *at >= '0' && *at <= '9'; at++)
+            given = given < 1000 ? given * 10 + (*at - '0') : given;
+        if (at == start)
+            return 0;
+        exponent += minus ? -given : given;
+    }
+    /* One division by an exact power of ten is the common case and rounds once. */
+    double power = 1;
+    for (int i = exponent < 0 ? -exponent : exponent; i > 0 && power < 1e300; i--)
+        power *= 10;
+    value = exponent < 0 ? value / power : value * power;
+    *out = value;
+    return at == end && value >= 0 && value <= 1;
+}
+
+static enum il_status read_seeds(struct judging *j, struct il_table *t,
+                                 struct il_error *error)
+{
+    for (;;) {
+        int more = 0;
+        enum il_status status = il_table_next(t, &more, error);
+        if (status != IL_OK || !more)
+            return status;
+        mark_seed(j, key_of(j, t));
+    }
+}
+
+static enum il_status read_truth(struct judging *j, struct il_table *t,
+                                 struct il_error *error)
+{
+    for (;;) {
+        int more = 0;
+        enum il_status status = il_table_next(t, &more, error);
+        if (status != IL_OK || !more)
+            return status;
+        j->truth_key[j->truth_count++] = key_of(j, t);
+    }
+}
+
+static enum il_status read_links(struct judging *j, struct il_eval *out,
+                                 struct il_table *t, struct il_error *error)
+{
+    out->posterior_known = t->posterior < IL_TABLE_COLUMNS;
+    for (;;) {
+        int more = 0;
+        enum il_status status = il_table_next(t, &more, error);
+        if (status != IL_OK || !more)
+            return status;
+        struct line line = {.key = key_of(j, t)};
+        if (t->origin < IL_TABLE_COLUMNS && il_csv_is(&t->field[t->origin], "seed")) {
+            mark_seed(j, line.key);
+            out->seeds_left_out++;
+            continue;
+        }
+        if (out->posterior_known &&
+            !parse_posterior(&t->field[t->posterior], &line.posterior)) {
+            char shown[40];
+            const struct il_csv_field *field = &t->field[t->posterior];
+            return il_fail(
+                error, IL_EFORMAT, "%s, line %zu: posterior '%s', wanted 0 to 1", t->name,
+                t->line, il_printable(shown, sizeof(shown), field->text, field->bytes));
+        }
+        j->link[j->link_count++] = line;
+    }
+}
+
+static void count_in_bin(struct il_eval *out, double posterior, int right)
+{
+    size_t i = (size_t)(posterior * IL_EVAL_BINS);
+    if (i >= IL_EVAL_BINS)
+        i = IL_EVAL_BINS - 1;
+    /* The product may have been rounded over the border that the bin names. */
+    if (posterior < out->bin[i].low)
+        i--;
+    else if (i + 1 < IL_EVAL_BINS && posterior >= out->bin[i].high)
+        i++;
+    out->bin[i].links++;
+    out->bin[i].right += (size_t)right;
+    out->bin[i].posterior += posterior; /* the sum, until finish */
+}
+
+static void judge(struct judging *j, struct il_eval *out)
+{
+    for (size_t i = 0; i < j->truth_count; i++) {
+        if (!is_seed(j, j->truth_key[i]))
+            set_add(&j->truth, j->truth_key[i]);
+    }
+    out->truth = j->truth.count;
+    for (size_t i = 0; i < j->link_count; i++) {
+        const struct line *line = &j->link[i];
+        if (is_seed(j, line->key)) {
+            out->seeds_left_out++;
+            continue;
+        }
+        if (!set_add(&j->links, line->key))
+            continue;
+        int right = j->truth.slot[set_find(&j->truth, line->key)] == line->key;
+        out->links++;
+        out->right += (size_t)right;
+        if (out->posterior_known)
+            count_in_bin(out, line->posterior, right);
+    }
+}
+
+static void finish(struct il_eval *out)
+{
+    double links = (double)out->links;
+    if (out->links)
+        out->precision = (double)out->right / links;
+    if (out->truth)
+        out->recall = (double)out->right / (double)out->truth;
+    if (out->right)
+        out->f1 = 2 * out->precision * out->recall / (out->precision + out->recall);
+    for (size_t i = 0; i < IL_EVAL_BINS; i++) {
+        struct il_eval_bin *bin = &out->bin[i];
+        if (bin->links == 0)
+            continue;
+        double gap = (double)bin->right - bin->posterior;
+        out->precision_expected += bin->posterior / links;
+        out->ece += (gap < 0 ? -gap : gap) / links;
+        bin->posterior /= (double)bin->links;
+    }
+}
+
+static enum il_status open_judging(struct judging *j, size_t links, size_t truth,
+                                   size_t seeds, struct il_error *error)
+{
+    size_t lines = 0;
+    if (il_add_bytes(links, truth, &lines) != IL_OK ||
+        il_add_bytes(lines, seeds, &lines) != IL_OK || lines > NAMES_MAX)
+        return il_fail(error, IL_ELIMIT, "more than %zu lines in all", NAMES_MAX);
+    j->link = il_alloc(links, sizeof(*j->link));
+    j->truth_key = il_alloc(truth, sizeof(*j->truth_key));
+    if (!j->link || !j->truth_key || names_open(&j->a, lines) != IL_OK ||
+        names_open(&j->b, lines) != IL_OK || set_open(&j->truth, truth) != IL_OK ||
+        set_open(&j->links, links) != IL_OK)
+        return il_fail(error, IL_ENOMEM, "no memory for %zu pairs", lines);
+    return IL_OK;
+}
+
+static void close_judging(struct judging *j)
+{
+    names_close(&j->a);
+    names_close(&j->b);
+    il_free(j->truth.slot);
+    il_free(j->links.slot);
+    il_free(j->link);
+    il_free(j->truth_key);
+}
+
+enum il_status il_eval_files(struct il_eval *out, const char *links_path,
+                             const char *truth_path, const char *seeds_path,
+                             struct il_error *error)
+{
+    struct il_table links = {0}, truth = {0}, seeds = {0};
+    struct judging j = {0};
+    *out = (struct il_eval){0};
+    for (size_t i = 0; i < IL_EVAL_BINS; i++) {
+        out->bin[i].low = (double)i / IL_EVAL_BINS;
+        out->bin[i].high = (double)(i + 1) / IL_EVAL_BINS;
+    }
+    /* A links file of more than two columns says by its header which is the posterior. */
+    enum il_status status = il_table_open(&links, links_path, 3, error);
+    if (status != IL_OK)
+        goto out;
+    status = il_table_open(&truth, truth_path, SIZE_MAX, error);
+    if (status != IL_OK)
+        goto out;
+    if (seeds_path) {
+        status = il_table_open(&seeds, seeds_path, SIZE_MAX, error);
+        if (status != IL_OK)
+            goto out;
+    }
+    status = open_judging(&j, links.rows_max, truth.rows_max, seeds.rows_max, error);
+    if (status != IL_OK)
+        goto out;
+    if (seeds_path) {
+        status = read_seeds(&j, &seeds, error);
+        if (status != IL_OK)
+            goto out;
+    }
+    status = read_links(&j, out, &links, error);
+    if (status != IL_OK)
+        goto out;
+    status = read_truth(&j, &truth, error);
+    if (status != IL_OK)
+        goto out;
+    judge(&j, out);
+    finish(out);
+out:
+    close_judging(&j);
+    il_table_close(&seeds);
+    il_table_close(&truth);
+    il_table_close(&links);
+    return status;
+}

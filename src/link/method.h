@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a method gets and gives: one function a method, see src/link/README.md. */
+#ifndef IL_METHOD_H
+#define IL_METHOD_H
+
+#include "src/link/frame.h"
+
+/* Fewer usable seeds than this start nothing. */
+#define IL_SEEDS_MIN 3
+
+/* One accepted link, by usable rows. */
+struct il_found {
+    uint32_t a, b;
+    double posterior;
+    uint32_t votes, opportunities;
+    float margin;
+    uint32_t round; /* in which the pair first became an anchor, 1-based */
+};
+
+/* One run of a method. The result's links are drawn from il_alloc and belong to the
+ * caller. */
+struct il_method_job {
+    struct il_frame *frame;
+    const struct il_link_config *config;
+    const struct il_anchor *seeds; /* usable rows, weight 1, no row twice */
+    size_t seed_count;
+    uint8_t *seed_wrong; /* per seed; the method sets 1 for those it sets aside */
+    struct il_link_report
+        *report;            /* precision, shared, rounds, stages ... are filled in */
+    struct il_found *links; /* result: no seed rows in it; any order */
+    size_t link_count;
+};
+
+/* Cross-fitted maps, decoys, one acceptance at the end. The sides are centred and
+   rotated. IL_EBOOTSTRAP: report->why names the evidence,
+   there are no links. */
+IL_MUST_CHECK enum il_status il_geh(struct il_method_job *job, struct il_side *a,
+                                    struct il_side *b);
+
+/* Distance signatures, views by farthest point sampling, accumulated votes, Otsu. The
+   sides are prepared without centring and rotation. */
+IL_MUST_CHECK enum il_status il_geh_published(struct il_method_job *job,
+                                              const struct il_side *a,
+                                              const struct il_side *b);
+
+/* Appends a stage to the report; a name that is the last one's is added to it. */
+void il_stage_add(struct il_method_job *job, const char *name, double since_seconds,
+                  double since_multiply_adds);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Signatures of rows in a view, the panels that the matcher reads, and the matcher's
+ * threads. */
+#include <string.h>
+
+#include "src/link/frame.h"
+
+/* Rows that one task signs and matches: with 512 coordinates 0.5 MB, half of a small L2.
+ */
+#define BLOCK 240
+
+size_t il_signature_k(const struct il_signature *s)
+{
+    size_t k = s->tail == IL_TAIL_NONE ? 0 : 2;
+    for (size_t p = 0; p < s->parts; p++) {
+        k += s->part[p].k;
+    }
+    return k;
+}
+
+float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
+                   size_t k_out)
+{
+    size_t w = simd->nr, panels = (k_out + w - 1) / w;
+    float *out = il_alloc_zero(panels * w * k_in, sizeof *out);
+    for (size_t j = 0; out && j < k_out; j++) {
+        for (size_t q = 0; q < k_in; q++) {
+            out[(j / w * k_in + q) * w + j % w] = (float)map[q * k_out + j];
+        }
+    }
+    return out;
+}
+
+/* Scratch of one thread: gathered rows, their panels, signed rows. */
+struct scratch {
+    float *rows, *panels, *sign;
+};
+
+static size_t part_width_max(const struct il_signature *s)
+{
+    size_t d = 1;
+    for (size_t p = 0; p < s->parts; p++) {
+        d = s->part[p].d > d ? s->part[p].d : d;
+    }
+    return d;
+}
+
+static enum il_status scratch_open(struct scratch *s, const struct il_simd *simd,
+                                   const struct il_signature *sig)
+{
+    size_t rows = (BLOCK + simd->mr - 1) / simd->mr * simd->mr;
+    size_t k = il_signature_k(sig);
+    size_t wide = part_width_max(sig) > k ? part_width_max(sig) : k;
+    s->rows = il_alloc(rows * wide, sizeof(float));
+    s->panels = il_alloc(rows * wide, sizeof(float));
+    s->sign = il_alloc((rows + simd->nr) * k, sizeof(float));
+    return s->rows && s->panels && s->sign ? IL_OK : IL_ENOMEM;
+}
+
+static void scratch_close(struct scratch *s)
+{
+    il_free(s->rows);
+    il_free(s->panels);
+    il_free(s->sign);
+}
+
+/* out (stride ld) = the part's coordinates of count rows. */
+static void sign_part(const struct il_simd *simd, const struct il_part *part,
+                      const uint32_t *rows, size_t first, size_t count, struct scratch *s,
+                      float *out, size_t ld)
+{
+    float *to = part->map ? s->rows : out;
+    size_t ld_to = part->map ? part->d : ld;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = rows ? rows[first + i] : first + i;
+        memcpy(to + i * ld_to, part->x + row * part->d, part->d * sizeof *to);
+    }
+    if (part->map) {
+        simd->pack_f32(s->rows, count, part->d, part->d, simd->mr, s->panels);
+        simd->gemm_f32(count, part->k, part->d, s->panels, part->map, out, ld, 0);
+        if (!part->raw) {
+            simd->normalise_f32(out, count, part->k, ld);
+        }
+    }
+}
+
+static void sign_rows(const struct il_simd *simd, const struct il_signature *sig,
+                      const uint32_t *rows, size_t first, size_t count, struct scratch *s,
+                      float *out)
+{
+    size_t ld = il_signature_k(sig), at = 0;
+    for (size_t p = 0; p < sig->parts; p++) {
+        sign_part(simd, &sig->part[p], rows, first, count, s, out + at, ld);
+        at += sig->part[p].k;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (sig->scale != 1.0f) {
+            simd->scale_f32(sig->scale, out + i * ld, at);
+        }
+        if (sig->tail != IL_TAIL_NONE) {
+            float r = sig->radius[rows ? rows[first + i] : first + i];
+            out[i * ld + at] = sig->tail == IL_TAIL_A ? 1 : -r;
+            out[i * ld + at + 1] = sig->tail == IL_TAIL_A ? -r : 1;
+        }
+    }
+}
+
+/* Shared by the tasks of one build, map or match. */
+struct job {
+    struct il_frame *frame;
+    const struct il_signature *sig;
+    const uint32_t *rows;
+    size_t count;
+    float *out;
+    const struct il_panels *panels;
+    struct il_top3 *row;
+    struct il_top3 *col; /* threads x panels->rows */
+    struct scratch scratch[256];
+};
+
+static enum il_status job_run(struct job *job, il_task_fn *fn, size_t block)
+{
+    enum il_status status = IL_OK;
+    unsigned threads = il_pool_threads(job->frame->pool);
+    for (unsigned t = 0; t < threads && !status; t++) {
+        status = scratch_open(&job->scratch[t], job->frame->simd, job->sig);
+    }
+    if (!status) {
+        il_pool_run(job->frame->pool, (job->count + block - 1) / block, fn, job);
+    }
+    for (unsigned t = 0; t < threads; t++) {
+        scratch_close(&job->scratch[t]);
+    }
+    for (size_t p = 0; p < job->sig->parts; p++) {
+        const struct il_part *part = &job->sig->part[p];
+        job->frame->multiply_adds +=
+            part->map ? (double)job->count * (double)part->d * (double)part->k : 0;
+    }
+    return status;
+}
+
+/* Tasks of a build are whole panels, so that they write apart. */
+static size_t build_block(const struct il_simd *simd)
+{
+    return BLOCK / simd->nr ? BLOCK / simd->nr * simd->nr : simd->nr;
+}
+
+static void build_task(void *context, size_t task, unsigned thread)
+{
+    struct job *job = context;
+    const struct il_simd *simd = job->frame->simd;
+    size_t block = build_block(simd), first = task * block, k = il_signature_k(job->sig);
+    size_t count = job->count - first < block ? job->count - first : block;
+    struct scratch *s = &job->scratch[thread];
+    sign_rows(simd, job->sig, job->rows, first, count, s, s->sign);
+    simd->pack_f32(s->sign, count, k, k, simd->nr, job->out + first * k);
+}
+
+enum il_status il_panels_build(struct il_frame *frame, const struct il_signature *s,
+                               const uint32_t *rows, size_t count, struct il_panels *out)
+{
+    size_t k = il_signature_k(s), nr = frame->simd->nr;
+    size_t padded = (count + nr - 1) / nr * nr;
+    memset(out, 0, sizeof *out);
+    struct job *job = il_alloc_zero(1, sizeof *job);
+    out->data = il_alloc(padded * k, sizeof *out->data);
+    out->rows = count;
+    out->k = k;
+    enum il_status status = job && out->data ? IL_OK : IL_ENOMEM;
+    if (!status) {
+        *job = (struct job){
+            .frame = frame, .sig = s, .rows = rows, .count = count, .out = out->data};
+        status = job_run(job, build_task, build_block(frame->simd));
+    }
+    il_free(job);
+    if (status) {
+        il_panels_free(out);
+    }
+    return status;
+}
+
+void il_panels_free(struct il_panels *panels)
+{
+    il_free(panels->data);
+    memset(panels, 0, sizeof *panels);
+}
+
+static void map_task(void *context, size_t task, unsigned thread)
+{
+    struct job *job = context;
+    size_t first = task * BLOCK, k = il_signature_k(job->sig);
+    size_t count = job->count - first < BLOCK ? job->count - first : BLOCK;
+    sign_rows(job->frame->simd, job->sig, job->rows, first, count, &job->scratch[thread],
+              job->out + first * k);
+}
+
+enum il_status il_map_rows(struct il_frame *frame, const struct il_part *part,
+                           const uint32_t *rows, size_t count, float *out)
+{
+    const struct il_signature s = {.part = {*part}, .parts = 1, .scale = 1};
+    struct job *job = il_alloc_zero(1, sizeof *job);
+    if (!job) {
+        return IL_ENOMEM;
+    }
+    *job =
+        (struct job){.frame = frame, .sig = &s, .rows = rows, .count = count, .out = out};
+    enum il_status status = job_run(job, map_task, BLOCK);
+    il_free(job);
+    return status;
+}
+
+static void match_task(void *context, size_t task, unsigned thread)
+{
+    struct job *job = context;
+    const struct il_simd *simd = job->frame->simd;
+    size_t first = task * BLOCK, k = il_signature_k(job->sig);
+    size_t count = job->count - first < BLOCK ? job->count - first : BLOCK;
+    if (il_frame_cancelled(job->frame)) {
+        return;
+    }
+    struct scratch *s = &job->scratch[thread];
+    sign_rows(simd, job->sig, job->rows, first, count, s, s->sign);
+    simd->pack_f32(s->sign, count, k, k, simd->mr, s->panels);
+    struct il_top3 row[BLOCK];
+    uint32_t index[BLOCK];
+    for (size_t i = 0; i < count; i++) {
+        index[i] = job->rows ? job->rows[first + i] : (uint32_t)(first + i);
+        row[i] = job->row[index[i]];
+    }
+    simd->match3_f32(
+        &(struct il_match3_block){.k = k,
+                                  .a = s->panels,
+                                  .a_rows = count,
+                                  .b = job->panels->data,
+                                  .b_rows = job->panels->rows,
+                                  .a_index = index,
+                                  .b_index = job->panels->index,
+                                  .row = row,
+                                  .col = job->col + thread * job->panels->rows});
+    for (size_t i = 0; i < count; i++) {
+        job->row[index[i]] = row[i];
+    }
+}
+
+struct il_top3 *il_top3_new(size_t count)
+{
+    struct il_top3 *lists = il_alloc(count, sizeof *lists);
+    for (size_t i = 0; lists && i < count; i++) {
+        il_top3_clear(&lists[i]);
+    }
+    return lists;
+}
+
+enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
+                        const uint32_t *rows, size_t count,
+                        const struct il_panels *panels, struct il_top3 *row,
+                        struct il_top3 *col)
+{
+    unsigned threads = il_pool_threads(frame->pool);
+    struct job *job = il_alloc_zero(1, sizeof *job);
+    struct il_top3 *each = il_top3_new(threads * panels->rows);
+    enum il_status status = job && each ? IL_OK : IL_ENOMEM;
+    if (!status) {
+        *job = (struct job){.frame = frame,
+                            .sig = s,
+                            .rows = rows,
+                            .count = count,
+                            .panels = panels,
+                            .row = row,
+                            .col = each};
+        status = job_run(job, match_task, BLOCK);
+    }
+    for (unsigned t = 0; t < threads && !status && col; t++) {
+        for (size_t j = 0; j < panels->rows; j++) {
+            const struct il_top3 *from = &each[t * panels->rows + j];
+            for (int e = 0; e < IL_TOP && from->index[e] != IL_INDEX_NONE; e++) {
+                il_top3_insert(&col[j], from->value[e], from->index[e]);
+            }
+        }
+    }
+    frame->multiply_adds += (double)count * (double)panels->rows * (double)panels->k;
+    il_free(each);
+    il_free(job);
+    return status ? status : il_frame_cancelled(frame) ? IL_ECANCEL : IL_OK;
+}

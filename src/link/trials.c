@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bootstrap that only repeats its own first guess looks sound from inside. So it is
+ * started several times, each time without a group of the seeds: only where the two
+ * spaces really agree do the starts end with the same pairs and find the seeds that they
+ * never saw.
+ */
+#include "src/link/trials.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GROUPS 3
+/* Two starts agree from this share of common pairs on (starts of unrelated stores stay
+   below), and so many more pairs by chance on small sides. */
+#define AGREE 0.15
+#define AGREE_PAIRS 20.0
+/* Seeds held back must be found in a number that chance reaches this seldom, and at
+ * least 2. */
+#define FOUND_TAIL 1e-4
+#define FOUND_MIN 2
+/* Rows of A that the starts run on, besides those of seeds: enough links for a map of
+   rank 128, and on larger sides most of the time of a run. B stays whole: sampling both
+   would thin the overlap. */
+#define SAMPLE_ROWS 12000
+
+void il_trials_free(struct il_trials *trials)
+{
+    il_free(trials->pairs);
+    memset(trials, 0, sizeof *trials);
+}
+
+/* One start: its pairs as partner + 1 of every row of A, and which seeds it held back and
+ * found. */
+struct trial {
+    uint32_t *partner;
+    size_t pairs;
+    uint64_t held, found; /* bits of the first 64 seeds; more are always used */
+};
+
+static enum il_status trial_run(struct il_frame *frame, const struct il_side *a,
+                                const struct il_side *b, const struct il_anchor *seeds,
+                                size_t seed_count, uint64_t stream, struct il_top3 *row,
+                                struct il_top3 *col, struct trial *t)
+{
+    struct il_start_options options;
+    il_start_options_init(&options);
+    options.stream = stream;
+    struct il_anchor *used = il_alloc(seed_count, sizeof *used);
+    struct il_mutual *pairs =
+        il_alloc(a->rows < b->rows ? a->rows : b->rows, sizeof *pairs);
+    t->partner = il_alloc_zero(a->rows, sizeof *t->partner);
+    enum il_status status = used && pairs && t->partner ? IL_OK : IL_ENOMEM;
+    size_t count = 0;
+    for (size_t i = 0; i < seed_count && !status; i++) {
+        if (i >= 64 || !(t->held >> i & 1)) {
+            used[count++] = seeds[i];
+        }
+    }
+    status = status ? status
+                    : il_start_run(frame, a, b, used, count, &options, pairs, &t->pairs,
+                                   row, col);
+    for (size_t i = 0; i < t->pairs && !status; i++) {
+        t->partner[pairs[i].a] = pairs[i].b + 1;
+    }
+    for (size_t i = 0; i < seed_count && i < 64 && !status; i++) {
+        for (int e = 0; e < IL_TOP && (t->held >> i & 1); e++) {
+            if (row[seeds[i].a].index[e] == seeds[i].b ||
+                col[seeds[i].b].index[e] == seeds[i].a) {
+                t->found |= (uint64_t)1 << i;
+            }
+        }
+    }
+    il_free(pairs);
+    il_free(used);
+    return status;
+}
+
+static double agreement(const struct trial *t, const struct trial *u, size_t rows)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < rows; i++) {
+        same += t->partner[i] && t->partner[i] == u->partner[i];
+    }
+    return t->pairs + u->pairs ? 2 * (double)same / (double)(t->pairs + u->pairs) : 0;
+}
+
+/* The pairs that at least two of the chosen trials have (the first such partner of a
+ * row). */
+static enum il_status consensus(const struct trial *trial, size_t count, uint64_t chosen,
+                                const struct il_side *a, const struct il_side *b,
+                                struct il_trials *out)
+{
+    uint8_t *taken = il_alloc_zero(b->rows, 1);
+    out->pairs = il_alloc(a->rows < b->rows ? a->rows : b->rows, sizeof *out->pairs);
+    enum il_status status = taken && out->pairs ? IL_OK : IL_ENOMEM;
+    for (size_t u = 0; u < a->rows && !status; u++) {
+        uint32_t best = 0;
+        for (size_t i = 0; i < count && !best; i++) {
+            for (size_t j = i + 1; j < count && !best; j++) {
+                if (chosen >> i & chosen >> j & 1 && trial[i].partner[u] &&
+                    trial[i].partner[u] == trial[j].partner[u]) {
+                    best = trial[i].partner[u];
+                }
+            }
+        }
+        if (best && !taken[best - 1]) {
+            taken[best - 1] = 1;
+            out->pairs[out->pair_count++] = (struct il_mutual){(uint32_t)u, best - 1, 0};
+        }
+    }
+    il_free(taken);
+    return status;
+}
+
+/* Finds the start that agrees best with another, and all that agree with it half as well.
+ */
+static uint64_t choose(const struct trial *trial, size_t count, size_t rows,
+                       struct il_trials *out)
+{
+    double with[IL_TRIALS_MAX][IL_TRIALS_MAX] = {{0}};
+    size_t pivot = 0;
+    out->agreement = 0;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < count; j++) {
+            with[i][j] = i == j ? 0 : agreement(&trial[i], &trial[j], rows);
+            if (with[i][j] > out->agreement) {
+                out->agreement = with[i][j];
+                pivot = i;
+            }
+        }
+    }
+    uint64_t chosen = (uint64_t)1 << pivot;
+    for (size_t j = 0; j < count; j++) {
+        if (with[pivot][j] > 0.5 * out->agreement) {
+            chosen |= (uint64_t)1 << j;
+        }
+    }
+    return chosen;
+}
+
+/* Chance that a Poisson variable of this mean reaches count. */
+static double poisson_tail(double mean, size_t count)
+{
+    double term = il_exp(-mean), below = 0;
+    for (size_t k = 0; k < count; k++) {
+        below += term;
+        term *= mean / (double)(k + 1);
+    }
+    return 1 - below;
+}
+
+/* Seeds that the chosen starts held back and found, and whether that and their agreement
+ * suffice. */
+static void judge(const struct trial *trial, size_t count, uint64_t chosen, size_t rows,
+                  struct il_trials *out)
+{
+    uint64_t held = 0, found = 0;
+    double chances = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (chosen >> i & 1) {
+            held |= trial[i].held;
+            found |= trial[i].found;
+            chances += (double)__builtin_popcountll(trial[i].held);
+        }
+    }
+    out->tested = (size_t)__builtin_popcountll(held);
+    out->found = (size_t)__builtin_popcountll(found);
+    /* A seed is found among the three best of either of its rows. */
+    out->chance = rows ? chances * 2 * IL_TOP / (double)rows : 0;
+    out->sound = rows && out->agreement >= AGREE + AGREE_PAIRS / (double)rows &&
+                 out->found >= FOUND_MIN &&
+                 poisson_tail(out->chance, out->found) < FOUND_TAIL;
+}
+
+/* Throws the first 64 seeds into groups. */
+static void draw_groups(const struct il_frame *frame, size_t seed_count, uint64_t round,
+                        uint64_t held[GROUPS])
+{
+    struct il_rng rng = il_rng_make(frame->seed, round, 0, IL_FOR_SEED_GROUPS);
+    uint32_t order[64];
+    size_t count = seed_count < 64 ? seed_count : 64;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (uint32_t)i;
+    }
+    il_rng_shuffle(&rng, order, count);
+    memset(held, 0, GROUPS * sizeof *held);
+    for (size_t i = 0; i < count; i++) {
+        held[i % GROUPS] |= (uint64_t)1 << order[i];
+    }
+}
+
+/* The rows of A that the starts see, and their seeds. */
+struct sample {
+    struct il_side side;
+    uint32_t *row; /* sampled row -> row of A, ascending */
+    struct il_anchor *seeds;
+};
+
+static void sample_close(struct sample *s)
+{
+    il_side_free(&s->side);
+    il_free(s->row);
+    il_free(s->seeds);
+}
+
+/* Position of a row in the ascending list. */
+static uint32_t position(const uint32_t *list, size_t count, uint32_t row)
+{
+    size_t low = 0;
+    while (count > 1) {
+        size_t half = count / 2;
+        low += list[low + half] <= row ? half : 0;
+        count -= half;
+    }
+    return (uint32_t)low;
+}
+
+static enum il_status sample_open(struct il_frame *frame, const struct il_side *a,
+                                  const struct il_anchor *seeds, size_t seed_count,
+                                  struct sample *s)
+{
+    size_t count = a->rows < SAMPLE_ROWS ? a->rows : SAMPLE_ROWS, d = a->d;
+    struct il_rng rng = il_rng_make(frame->seed, 0, 0, IL_FOR_SAMPLE);
+    uint8_t *taken = il_alloc_zero(a->rows, 1);
+    s->row = il_alloc(count + seed_count, sizeof *s->row);
+    s->seeds = il_alloc(seed_count, sizeof *s->seeds);
+    s->side.x = il_alloc((count + seed_count) * d, sizeof *s->side.x);
+    if (!taken || !s->row || !s->seeds || !s->side.x) {
+        il_free(taken);
+        return IL_ENOMEM;
+    }
+    il_rng_sample(&rng, (uint32_t)a->rows, (uint32_t)count, s->row);
+    for (size_t i = 0; i < count; i++) {
+        taken[s->row[i]] = 1;
+    }
+    for (size_t i = 0; i < seed_count; i++) {
+        taken[seeds[i].a] = 1;
+    }
+    s->side.d = d;
+    for (size_t u = 0; u < a->rows; u++) {
+        if (taken[u]) {
+            s->row[s->side.rows] = (uint32_t)u;
+            memcpy(s->side.x + s->side.rows++ * d, a->x + u * d, d * sizeof *a->x);
+        }
+    }
+    for (size_t i = 0; i < seed_count; i++) {
+        s->seeds[i] = seeds[i];
+        s->seeds[i].a = position(s->row, s->side.rows, seeds[i].a);
+    }
+    il_free(taken);
+    return IL_OK;
+}
+
+enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
+                             const struct il_side *b, const struct il_anchor *seeds,
+                             size_t seed_count, struct il_trials *out)
+{
+    struct trial trial[IL_TRIALS_MAX] = {{0}};
+    struct sample sample = {{0}, NULL, NULL};
+    enum il_status status = sample_open(frame, a, seeds, seed_count, &sample);
+    struct il_top3 *row = il_top3_new(sample.side.rows), *col = il_top3_new(b->rows);
+    status = status ? status : row && col ? IL_OK : IL_ENOMEM;
+    uint64_t chosen = 0;
+    memset(out, 0, sizeof *out);
+    a = &sample.side;
+    seeds = sample.seeds;
+    for (uint64_t round = 0; out->count + GROUPS <= IL_TRIALS_MAX && !status; round++) {
+        uint64_t held[GROUPS];
+        draw_groups(frame, seed_count, round, held);
+        for (int g = 0; g < GROUPS && !status; g++) {
+            struct trial *t = &trial[out->count++];
+            t->held = held[g];
+            status = trial_run(frame, a, b, seeds, seed_count, out->count, row, col, t);
+            /* One part in four is left for the turns that follow the trials. */
+            il_frame_progress(frame, "start", (double)out->count,
+                              (double)((round + 1) * GROUPS + 1));
+        }
+        if (!status) {
+            chosen = choose(trial, out->count, a->rows, out);
+            judge(trial, out->count, chosen, a->rows < b->rows ? a->rows : b->rows, out);
+        }
+        /* New groups help where some seeds are wrong, not where nothing was found at all.
+         */
+        if (out->sound || (out->found == 0 && out->agreement < AGREE / 2)) {
+            break;
+        }
+    }
+    status = status ? status : consensus(trial, out->count, chosen, a, b, out);
+    for (size_t i = 0; i < out->pair_count && !status; i++) {
+        out->pairs[i].a = sample.row[out->pairs[i].a];
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        il_free(trial[i].partner);
+    }
+    sample_close(&sample);
+    il_free(col);
+    il_free(row);
+    if (status) {
+        il_trials_free(out);
+    }
+    return status;
+}
+
+enum il_status il_trials_report(const struct il_trials *t, struct il_link_report *r)
+{
+    r->seeds_tested = t->tested;
+    r->seeds_found = t->found;
+    r->agreement = t->agreement;
+    if (t->sound) {
+        return IL_OK;
+    }
+    r->refused = 1;
+    snprintf(r->why, sizeof r->why,
+             "no bootstrap from these seeds: %zu starts from different parts of the "
+             "seeds agree on "
+             "%.1f%% of their pairs at most, and found %zu of %zu seeds held back (%.1f "
+             "by chance); "
+             "either the seeds are wrong, or the sides share no documents, or their "
+             "spaces do not "
+             "agree locally",
+             t->count, 100 * t->agreement, t->found, t->tested, t->chance);
+    return IL_EBOOTSTRAP;
+}

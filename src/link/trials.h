@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Trial starts from parts of the seeds: do they agree, and do they find the seeds held
+ * back? */
+#ifndef IL_TRIALS_H
+#define IL_TRIALS_H
+
+#include "src/link/start.h"
+
+#define IL_TRIALS_MAX 9
+
+struct il_trials {
+    size_t count;     /* starts run */
+    double agreement; /* of the two starts that agree best: 2 |P n Q| / (|P| + |Q|) */
+    size_t tested;    /* seeds held back by a start of the consensus */
+    size_t found;     /* of them among the three best of either row in such a start */
+    double chance;    /* how many would be found by chance */
+    int sound;        /* 1: starts agree and find seeds that they never saw */
+    struct il_mutual
+        *pairs; /* consensus: pairs that two agreeing starts have; ascending in a */
+    size_t pair_count;
+};
+
+void il_trials_free(struct il_trials *trials);
+
+/*
+ * Runs starts from the seeds less one group each, three groups at a time with new groups
+ * until two starts agree and find seeds held back, or IL_TRIALS_MAX is reached.
+ */
+IL_MUST_CHECK enum il_status
+il_trials_run(struct il_frame *frame, const struct il_side *a, const struct il_side *b,
+              const struct il_anchor *seeds, size_t seed_count, struct il_trials *out);
+
+/* Writes what the trials say into a report. IL_OK, or IL_EBOOTSTRAP with the evidence in
+ * `why`. */
+IL_MUST_CHECK enum il_status il_trials_report(const struct il_trials *trials,
+                                              struct il_link_report *report);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/store/table.h"
+
+#include "src/base/base.h"
+#include "src/io/file.h"
+
+#include <string.h>
+
+#define BYTES_MAX ((uint64_t)1 << 36)
+
+/* Takes the columns from a header. 1 = it is one. */
+static int take_header(struct il_table *t)
+{
+    size_t seen = t->fields < IL_TABLE_COLUMNS ? t->fields : IL_TABLE_COLUMNS;
+    size_t a = il_csv_find(t->field, seen, "a_id");
+    size_t b = il_csv_find(t->field, seen, "b_id");
+    size_t posterior = il_csv_find(t->field, seen, "posterior");
+    size_t origin = il_csv_find(t->field, seen, "origin");
+    if (a == seen || (b == seen && a != 0))
+        return 0;
+    t->a = a;
+    if (b < seen)
+        t->b = b;
+    if (posterior < seen)
+        t->posterior = posterior;
+    if (origin < seen)
+        t->origin = origin;
+    return 1;
+}
+
+static size_t max2(size_t x, size_t y)
+{
+    return x > y ? x : y;
+}
+
+/* Whether the current row has all columns that are wanted. */
+static enum il_status check_columns(const struct il_table *t, struct il_error *error)
+{
+    size_t wanted = max2(t->a, t->b) + 1;
+    if (t->posterior < IL_TABLE_COLUMNS)
+        wanted = max2(wanted, t->posterior + 1);
+    if (t->origin < IL_TABLE_COLUMNS)
+        wanted = max2(wanted, t->origin + 1);
+    if (t->fields >= wanted)
+        return IL_OK;
+    return il_fail(
+        error, IL_EFORMAT,
+        "%s, line %zu: %zu column%s, wanted at least %zu, separated by commas%s", t->name,
+        t->line, t->fields, t->fields == 1 ? "" : "s", wanted,
+        t->header ? "" : " (a_id,b_id)");
+}
+
+static enum il_status read_row(struct il_table *t, struct il_error *error)
+{
+    enum il_status status =
+        il_csv_row(&t->csv, t->field, IL_TABLE_COLUMNS, &t->fields, error);
+    t->line = t->csv.row_line;
+    return status;
+}
+
+enum il_status il_table_next(struct il_table *t, int *more, struct il_error *error)
+{
+    *more = 0;
+    if (!t->pending) {
+        enum il_status status = read_row(t, error);
+        if (status != IL_OK)
+            return status;
+    }
+    t->pending = 0;
+    if (t->fields == 0)
+        return IL_OK;
+    *more = 1;
+    return check_columns(t, error);
+}
+
+static enum il_status look_at_first(struct il_table *t, size_t header_from,
+                                    struct il_error *error)
+{
+    enum il_status status = read_row(t, error);
+    if (status != IL_OK || t->fields == 0)
+        return status;
+    t->header = take_header(t);
+    if (t->header)
+        return check_columns(t, error);
+    t->pending = 1;
+    if (t->fields >= header_from)
+        return il_fail(
+            error, IL_EFORMAT,
+            "%s, line %zu: %zu columns and no header, wanted one that names a_id and "
+            "b_id",
+            t->name, t->line, t->fields);
+    return IL_OK;
+}
+
+enum il_status il_table_open(struct il_table *t, const char *path, size_t header_from,
+                             struct il_error *error)
+{
+    *t = (struct il_table){.name = il_path_tail(path),
+                           .b = 1,
+                           .posterior = IL_TABLE_COLUMNS,
+                           .origin = IL_TABLE_COLUMNS};
+    unsigned char *text = NULL;
+    size_t bytes = 0;
+    enum il_status status = il_file_load(path, BYTES_MAX, &text, &bytes, error);
+    if (status != IL_OK)
+        return status;
+    t->text = (char *)text;
+    size_t ends = 0;
+    for (size_t i = 0; i < bytes; i++)
+        ends += text[i] == '\n';
+    /* A row is at least a comma and the end of the line. */
+    t->rows_max = ends < bytes / 2 ? ends + 1 : bytes / 2 + 1;
+    il_csv_open(&t->csv, t->name, t->text, bytes);
+    status = look_at_first(t, header_from, error);
+    if (status != IL_OK)
+        il_table_close(t);
+    return status;
+}
+
+void il_table_close(struct il_table *t)
+{
+    il_free(t->text);
+    t->text = NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of the packing, for the widths of all tiles. */
+#include "runner.h"
+
+#include <string.h>
+
+static void one(const struct il_kt *t, size_t n, size_t k, size_t ld, size_t w,
+                enum il_kt_place place)
+{
+    const size_t in = n == 0 ? 0 : (n - 1) * ld + k;
+    const size_t out_bytes = (n + w - 1) / w * w * k * sizeof(float);
+    float *x = il_kt_buffer(0, in * sizeof(float), sizeof(float), place);
+    float *out = il_kt_buffer(1, out_bytes, sizeof(float), place);
+    float *want = il_kt_buffer(2, out_bytes, sizeof(float), place);
+    il_kt_fill_f32(x, in, IL_KT_RANDOM);
+    memset(out, 0xff, out_bytes);
+    t->ref.pack_f32(x, n, k, ld, w, want);
+    t->simd.pack_f32(x, n, k, ld, w, out);
+    il_kt_end_case(t, memcmp(out, want, out_bytes) == 0, "pack_f32",
+                   "n %zu, k %zu, ld %zu, w %zu", n, k, ld, w);
+}
+
+void il_kt_pack(const struct il_kt *t)
+{
+    static const size_t widths[] = {1, 4, 6, 8, 12, 14, 16, 32, 48};
+    for (size_t i = 0; il_kt_size(t, i) != SIZE_MAX; i++) {
+        const size_t size = il_kt_size(t, i);
+        for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
+            const size_t other = 1 + il_kt_random() % 40;
+            one(t, size, other, other, widths[w], IL_KT_END);
+            one(t, other, size, size + w % 3, widths[w], i % 2 ? IL_KT_END : IL_KT_START);
+        }
+    }
+}
