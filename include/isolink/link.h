@@ -39,6 +39,13 @@ enum il_method {
 /** Where a link comes from. */
 enum il_origin { IL_ORIGIN_SEED = 0, IL_ORIGIN_LINK = 1 };
 
+/** Which pairs of rows are scored. */
+enum il_scope {
+    IL_SCOPE_AUTO = 0,   /**< local where global would be dear: src/link/README.md */
+    IL_SCOPE_GLOBAL = 1, /**< every row of A with every row of B */
+    IL_SCOPE_LOCAL = 2   /**< rows that share a cluster; cost grows with n, not n m */
+};
+
 /** One link. */
 struct il_link {
     uint64_t a;       /**< row of side A */
@@ -73,6 +80,7 @@ struct il_link_config {
                     */
     il_progress_fn *progress; /**< may be NULL */
     void *progress_context;
+    enum il_scope scope; /**< geh: default IL_SCOPE_AUTO */
     const il_atomic_int
         *cancel; /**< may be NULL; when non-zero the run ends soon with IL_ECANCEL */
 };
@@ -109,6 +117,7 @@ struct il_link_report {
     double agreement;  /**< share of pairs on which independent starts agree */
     double threshold;  /**< lowest posterior accepted */
     unsigned rounds;   /**< rounds run */
+    int local;         /**< 1: the local scope was taken */
     int refused;       /**< 1: no bootstrap is possible, `why` says so */
     char why[400];     /**< why the run ended as it did, with the evidence */
     double seconds;    /**< wall time of the run */

@@ -83,7 +83,9 @@ enum il_purpose {
     IL_FOR_SEED_GROUPS = 4,
     IL_FOR_SAMPLE = 5,
     IL_FOR_PARTITION = 6,
-    IL_FOR_NULL = 7
+    IL_FOR_NULL = 7,
+    IL_FOR_LOCAL = 8,
+    IL_FOR_LANDMARKS = 9
 };
 struct il_rng il_rng_make(uint64_t seed, uint64_t round, uint64_t view,
                           enum il_purpose purpose);

@@ -30,6 +30,8 @@ static const char help[] =
     "  --method METHOD       geh or geh-published                              [geh]\n"
     "  --weighting W         none or gauss; geh-published only                [none]\n"
     "  --views N             views of a round, 2 to 64            [the method's own]\n"
+    "  --views global|local  every row of A meets every row of B, or only those of its\n"
+    "                        clusters; both options may be given               [auto]\n"
     "  --folds N             folds of a view, 2 to 16             [the method's own]\n"
     "  --seed N              random seed number; equal numbers, equal links      [0]\n"
     "  --threads N           1 to 256; 0 = one per core; never changes the links [0]\n"
@@ -121,6 +123,24 @@ static bool take_seed(struct il_link_config *config)
     return false;
 }
 
+/* A number of views, or which rows meet. */
+static bool take_views(struct il_link_config *config)
+{
+    static const struct {
+        const char *word;
+        enum il_scope scope;
+    } scopes[] = {
+        {"auto", IL_SCOPE_AUTO}, {"global", IL_SCOPE_GLOBAL}, {"local", IL_SCOPE_LOCAL}};
+
+    for (size_t i = 0; i < sizeof scopes / sizeof *scopes; i++) {
+        if (strcmp(optarg, scopes[i].word) == 0) {
+            config->scope = scopes[i].scope;
+            return true;
+        }
+    }
+    return take_unsigned("--views", 2, 64, &config->views);
+}
+
 static bool take_config(int option, struct il_link_config *config)
 {
     switch (option) {
@@ -131,7 +151,7 @@ static bool take_config(int option, struct il_link_config *config)
     case IL_OPT_SEED:
         return take_seed(config);
     case IL_OPT_VIEWS:
-        return take_unsigned("--views", 2, 64, &config->views);
+        return take_views(config);
     case IL_OPT_FOLDS:
         return take_unsigned("--folds", 2, 16, &config->folds);
     case IL_OPT_MIN_POSTERIOR:
@@ -191,6 +211,9 @@ static bool args_agree(const struct link_args *args, int operands)
     } else if (strcmp(args->links, "-") == 0 && args->json != NULL &&
                strcmp(args->json, "-") == 0) {
         il_say(COMMAND, "'-o -' and '--json' both want standard output; use --json=FILE");
+    } else if (args->config.scope != IL_SCOPE_AUTO &&
+               args->config.method != IL_METHOD_GEH) {
+        il_say(COMMAND, "'--views global' and '--views local' belong to '--method geh'");
     } else if (args->config.weighting != 0 &&
                args->config.method != IL_METHOD_GEH_PUBLISHED) {
         il_say(COMMAND, "'--weighting gauss' belongs to '--method geh-published'");

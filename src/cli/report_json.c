@@ -160,6 +160,7 @@ char *il_report_link_json(const struct il_outcome *out)
         json_object_set_new(object, "decoy_rate", number(report->decoy_rate));
         json_object_set_new(object, "agreement", number(report->agreement));
         json_object_set_new(object, "rounds", whole(report->rounds));
+        json_object_set_new(object, "scope", text(report->local ? "local" : "global"));
         json_object_set_new(object, "used", used);
         json_object_set_new(object, "stages", stages_json(report));
     } else {

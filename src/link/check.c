@@ -50,6 +50,12 @@ enum il_status il_check_config(const struct il_link_config *c, struct il_error *
     if (c->folds && (c->folds < 2 || c->folds > 16)) {
         return il_fail(error, IL_EARG, "config: %u folds, wanted 2 to 16", c->folds);
     }
+    if ((unsigned)c->scope > IL_SCOPE_LOCAL) {
+        return il_fail(error, IL_EARG, "config: unknown scope %d", (int)c->scope);
+    }
+    if (c->scope != IL_SCOPE_AUTO && c->method != IL_METHOD_GEH) {
+        return il_fail(error, IL_EARG, "config: a scope is for the method geh");
+    }
     if (!(c->posterior_min <= 1)) {
         return il_fail(error, IL_EARG, "config: posterior_min %g, at most 1",
                        c->posterior_min);

@@ -9,6 +9,10 @@
 #define AROUND 10
 #define KEEP (AROUND + 3)
 
+/* Links that a row's surroundings are looked up among: a random part of more. Their
+   search costs rows x links. */
+#define LANDMARKS_MAX 16384
+
 void il_evidence_free(struct il_evidence *e)
 {
     il_free(e->candidate);
@@ -237,6 +241,26 @@ static void look(struct collect *c, struct il_proposal *proposal, size_t count,
     il_pool_run(c->frame->pool, (count + 255) / 256, look_task, c);
 }
 
+/* The links that stand for the surroundings: all candidates, or a part of very many. */
+static enum il_status take_landmarks(struct collect *c, const struct il_evidence *e,
+                                     size_t count)
+{
+    uint32_t *pick = il_alloc(count, sizeof *pick);
+    if (!pick) {
+        return IL_ENOMEM;
+    }
+    struct il_rng rng = il_rng_make(c->frame->seed, 0, 0, IL_FOR_LANDMARKS);
+    il_rng_sample(&rng, (uint32_t)e->candidates, (uint32_t)count, pick);
+    for (size_t i = 0; i < count; i++) {
+        const struct il_proposal *p = &e->candidate[pick[i]];
+        c->linked[0][i] = p->a;
+        c->linked[1][i] = p->b;
+        c->link_score[i] = (float)p->feature[IL_F_COSINE];
+    }
+    il_free(pick);
+    return IL_OK;
+}
+
 enum il_status il_evidence_collect(struct il_frame *frame, const struct il_side *a,
                                    const struct il_side *b,
                                    const struct il_scores *scores,
@@ -246,6 +270,7 @@ enum il_status il_evidence_collect(struct il_frame *frame, const struct il_side 
     uint32_t *gone[2] = {il_alloc(most, sizeof(uint32_t)),
                          il_alloc(most, sizeof(uint32_t))};
     struct collect c = {.frame = frame, .side = {a, b}, .scores = scores};
+    size_t landmarks = 0;
     memset(out, 0, sizeof *out);
     out->candidate = il_alloc(most, sizeof *out->candidate);
     out->decoy[0] = il_alloc(most, sizeof *out->decoy[0]);
@@ -256,15 +281,12 @@ enum il_status il_evidence_collect(struct il_frame *frame, const struct il_side 
             : IL_ENOMEM;
     if (!status) {
         propose(scores, a->rows, out, gone);
-        status = collect_open(&c, out->candidates);
+        landmarks = out->candidates < LANDMARKS_MAX ? out->candidates : LANDMARKS_MAX;
+        status = collect_open(&c, landmarks);
     }
-    for (size_t i = 0; i < out->candidates && !status; i++) {
-        c.linked[0][i] = out->candidate[i].a;
-        c.linked[1][i] = out->candidate[i].b;
-        c.link_score[i] = (float)out->candidate[i].feature[IL_F_COSINE];
-    }
+    status = status ? status : take_landmarks(&c, out, landmarks);
     for (int side = 0; side < 2 && !status; side++) {
-        status = il_neighbours(frame, c.side[side], c.linked[side], out->candidates, KEEP,
+        status = il_neighbours(frame, c.side[side], c.linked[side], landmarks, KEEP,
                                c.around[side], c.around_value[side]);
     }
     if (!status) {

@@ -26,7 +26,12 @@
    wrong ones. */
 #define WRONG_RANK_SHARE 0.01
 #define WRONG_RANK_MIN 10
+/* Rows of a side that a seed's partner is ranked among, at least: those of large sides
+   are taken evenly. */
+#define RANK_ROWS 50000
 #define SEEDS_PRIOR 20
+/* Rows meet in clusters from this many pairs of rows on. */
+#define LOCAL_PAIRS 1e9
 /* Links unlike the seeds (z of a rank sum) are chance when they claim little precision
  * too. */
 #define UNLIKE_Z 4.0
@@ -40,6 +45,7 @@ struct geh {
     struct il_frame *frame;
     struct il_side *a, *b;
     unsigned views, folds;
+    int local;
     struct il_mutual *pairs; /* of the last round */
     size_t pair_count;
     uint32_t *votes; /* per pair of the last round */
@@ -191,7 +197,7 @@ static enum il_status round_run(struct geh *g, unsigned round, size_t anchor_cou
     }
     status = status ? status
                     : il_scores_run(g->frame, g->a, g->b, g->view, g->views, round,
-                                    &g->scores);
+                                    g->local, &g->scores);
     if (!status) {
         g->pair_count =
             il_mutual_pairs(g->scores.row, g->a->rows, g->scores.col, g->pairs);
@@ -206,12 +212,16 @@ static size_t seed_rank(const struct geh *g, const struct il_anchor *seed)
 {
     size_t rank_b = 0, rank_a = 0;
     float own = view_score(g, g->scores.image_a, g->scores.image_b, seed->a, seed->b);
-    for (uint32_t v = 0; v < g->b->rows; v++) {
+    uint32_t step_a = (uint32_t)(g->a->rows / RANK_ROWS + 1);
+    uint32_t step_b = (uint32_t)(g->b->rows / RANK_ROWS + 1);
+    for (uint32_t v = 0; v < g->b->rows; v += step_b) {
         rank_b += view_score(g, g->scores.image_a, g->scores.image_b, seed->a, v) > own;
     }
-    for (uint32_t u = 0; u < g->a->rows; u++) {
+    for (uint32_t u = 0; u < g->a->rows; u += step_a) {
         rank_a += view_score(g, g->scores.image_a, g->scores.image_b, u, seed->b) > own;
     }
+    rank_a *= step_a;
+    rank_b *= step_b;
     return rank_a < rank_b ? rank_a : rank_b;
 }
 
@@ -226,7 +236,15 @@ static void seeds_check(struct geh *g)
     }
 }
 
-/* Trial starts, then some turns from what they agree on, with all seeds. */
+static void pairs_to_rows(struct geh *g, const uint32_t *row)
+{
+    for (size_t i = 0; i < g->pair_count; i++) {
+        g->pairs[i].a = row[g->pairs[i].a];
+    }
+}
+
+/* Trial starts, then some turns from what they agree on, with all seeds: on all rows, or
+   where rows meet in clusters only on the sample that the trials saw. */
 static enum il_status start(struct geh *g)
 {
     struct il_trials trials = {0};
@@ -245,8 +263,16 @@ static enum il_status start(struct geh *g)
     if (!status) {
         g->pair_count = trials.pair_count;
         memcpy(g->pairs, trials.pairs, trials.pair_count * sizeof *g->pairs);
-        status = il_start_run(g->frame, g->a, g->b, g->job->seeds, g->job->seed_count,
-                              &options, g->pairs, &g->pair_count, row, col);
+        if (!g->local) {
+            pairs_to_rows(g, trials.sample.row);
+        }
+        status = il_start_run(g->frame, g->local ? &trials.sample.side : g->a, g->b,
+                              g->local ? trials.sample.seeds : g->job->seeds,
+                              g->job->seed_count, &options, g->pairs, &g->pair_count, row,
+                              col);
+    }
+    if (!status && g->local) {
+        pairs_to_rows(g, trials.sample.row);
     }
     il_trials_free(&trials);
     il_free(col);
@@ -423,6 +449,10 @@ enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_si
                       .a = a,
                       .b = b,
                       .folds = job->config->folds ? job->config->folds : FOLDS_DEFAULT};
+    g->local = job->config->scope == IL_SCOPE_LOCAL ||
+               (job->config->scope == IL_SCOPE_AUTO &&
+                (double)a->rows * (double)b->rows > LOCAL_PAIRS);
+    job->report->local = g->local;
     double seconds = il_clock_seconds(), madds = job->frame->multiply_adds;
     enum il_status status = geh_open(g);
     status = status ? status : start(g);

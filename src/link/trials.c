@@ -20,12 +20,22 @@
 #define FOUND_TAIL 1e-4
 #define FOUND_MIN 2
 /* Rows of A that the starts run on, besides those of seeds: enough links for a map of
-   rank 128, and on larger sides most of the time of a run. B stays whole: sampling both
-   would thin the overlap. */
+   rank 128, and on larger sides most of the time of a run; fewer, down to the minimum,
+   where they meet very many rows. B stays whole: sampling both would thin the overlap. */
 #define SAMPLE_ROWS 12000
+#define SAMPLE_ROWS_MIN 6000
+#define SAMPLE_PAIRS 4e9
+
+static void sample_close(struct il_sample *s)
+{
+    il_side_free(&s->side);
+    il_free(s->row);
+    il_free(s->seeds);
+}
 
 void il_trials_free(struct il_trials *trials)
 {
+    sample_close(&trials->sample);
     il_free(trials->pairs);
     memset(trials, 0, sizeof *trials);
 }
@@ -190,20 +200,6 @@ static void draw_groups(const struct il_frame *frame, size_t seed_count, uint64_
     }
 }
 
-/* The rows of A that the starts see, and their seeds. */
-struct sample {
-    struct il_side side;
-    uint32_t *row; /* sampled row -> row of A, ascending */
-    struct il_anchor *seeds;
-};
-
-static void sample_close(struct sample *s)
-{
-    il_side_free(&s->side);
-    il_free(s->row);
-    il_free(s->seeds);
-}
-
 /* Position of a row in the ascending list. */
 static uint32_t position(const uint32_t *list, size_t count, uint32_t row)
 {
@@ -216,11 +212,20 @@ static uint32_t position(const uint32_t *list, size_t count, uint32_t row)
     return (uint32_t)low;
 }
 
-static enum il_status sample_open(struct il_frame *frame, const struct il_side *a,
-                                  const struct il_anchor *seeds, size_t seed_count,
-                                  struct sample *s)
+/* Rows of the sample for a side B of this many rows. */
+static size_t sample_rows(size_t rows_a, size_t rows_b)
 {
-    size_t count = a->rows < SAMPLE_ROWS ? a->rows : SAMPLE_ROWS, d = a->d;
+    double most = SAMPLE_PAIRS / (double)(rows_b ? rows_b : 1);
+    most = most > SAMPLE_ROWS ? SAMPLE_ROWS : most;
+    most = most < SAMPLE_ROWS_MIN ? SAMPLE_ROWS_MIN : most;
+    return rows_a < (size_t)most ? rows_a : (size_t)most;
+}
+
+static enum il_status sample_open(struct il_frame *frame, const struct il_side *a,
+                                  const struct il_side *b, const struct il_anchor *seeds,
+                                  size_t seed_count, struct il_sample *s)
+{
+    size_t count = sample_rows(a->rows, b->rows), d = a->d;
     struct il_rng rng = il_rng_make(frame->seed, 0, 0, IL_FOR_SAMPLE);
     uint8_t *taken = il_alloc_zero(a->rows, 1);
     s->row = il_alloc(count + seed_count, sizeof *s->row);
@@ -257,14 +262,13 @@ enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
                              size_t seed_count, struct il_trials *out)
 {
     struct trial trial[IL_TRIALS_MAX] = {{0}};
-    struct sample sample = {{0}, NULL, NULL};
-    enum il_status status = sample_open(frame, a, seeds, seed_count, &sample);
-    struct il_top3 *row = il_top3_new(sample.side.rows), *col = il_top3_new(b->rows);
+    memset(out, 0, sizeof *out);
+    enum il_status status = sample_open(frame, a, b, seeds, seed_count, &out->sample);
+    struct il_top3 *row = il_top3_new(out->sample.side.rows), *col = il_top3_new(b->rows);
     status = status ? status : row && col ? IL_OK : IL_ENOMEM;
     uint64_t chosen = 0;
-    memset(out, 0, sizeof *out);
-    a = &sample.side;
-    seeds = sample.seeds;
+    a = &out->sample.side;
+    seeds = out->sample.seeds;
     for (uint64_t round = 0; out->count + GROUPS <= IL_TRIALS_MAX && !status; round++) {
         uint64_t held[GROUPS];
         draw_groups(frame, seed_count, round, held);
@@ -287,13 +291,9 @@ enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
         }
     }
     status = status ? status : consensus(trial, out->count, chosen, a, b, out);
-    for (size_t i = 0; i < out->pair_count && !status; i++) {
-        out->pairs[i].a = sample.row[out->pairs[i].a];
-    }
     for (size_t i = 0; i < out->count; i++) {
         il_free(trial[i].partner);
     }
-    sample_close(&sample);
     il_free(col);
     il_free(row);
     if (status) {

@@ -8,15 +8,23 @@
 
 #define IL_TRIALS_MAX 9
 
+/* The rows of A that the starts see, and the seeds on them. */
+struct il_sample {
+    struct il_side side;
+    uint32_t *row; /* sampled row -> row of A, ascending */
+    struct il_anchor *seeds;
+};
+
 struct il_trials {
+    struct il_sample sample;
     size_t count;     /* starts run */
     double agreement; /* of the two starts that agree best: 2 |P n Q| / (|P| + |Q|) */
     size_t tested;    /* seeds held back by a start of the consensus */
     size_t found;     /* of them among the three best of either row in such a start */
     double chance;    /* how many would be found by chance */
     int sound;        /* 1: starts agree and find seeds that they never saw */
-    struct il_mutual
-        *pairs; /* consensus: pairs that two agreeing starts have; ascending in a */
+    struct il_mutual *pairs; /* consensus: pairs that two agreeing starts have; ascending
+                                in a, a row of the sample */
     size_t pair_count;
 };
 

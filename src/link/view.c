@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "src/link/local.h"
 #include "src/linalg/dense.h"
 
 /* Rows of the other side that a radius is measured on. */
@@ -228,7 +229,7 @@ static enum il_status radius_side(struct il_frame *frame, const struct il_signat
 }
 
 static enum il_status scores_match(struct il_frame *frame, const struct il_side *a,
-                                   const struct il_side *b, uint64_t round,
+                                   const struct il_side *b, uint64_t round, int local,
                                    struct il_scores *out)
 {
     struct il_signature sa = {
@@ -250,17 +251,18 @@ static enum il_status scores_match(struct il_frame *frame, const struct il_side 
     sa.scale = 1; /* 2 S */
     sa.tail = IL_TAIL_A;
     sb.tail = IL_TAIL_B;
-    struct il_panels panels = {0};
-    status = status ? status : il_panels_build(frame, &sb, NULL, b->rows, &panels);
-    status = status ? status
-                    : il_match(frame, &sa, NULL, a->rows, &panels, out->row, out->col);
-    il_panels_free(&panels);
-    return status;
+    struct il_local_options options;
+    il_local_options_init(&options);
+    options.nearest = local ? options.nearest : 0;
+    return status ? status
+                  : il_match_local(frame, &sa, a->rows, &sb, b->rows, &options, round,
+                                   out->row, out->col);
 }
 
 enum il_status il_scores_run(struct il_frame *frame, const struct il_side *a,
                              const struct il_side *b, const struct il_view *views,
-                             size_t view_count, uint64_t round, struct il_scores *out)
+                             size_t view_count, uint64_t round, int local,
+                             struct il_scores *out)
 {
     memset(out, 0, sizeof *out);
     out->image_a = il_alloc_zero(a->rows * b->d, sizeof *out->image_a);
@@ -282,7 +284,7 @@ enum il_status il_scores_run(struct il_frame *frame, const struct il_side *a,
         status = status ? status
                         : il_view_images(frame, &views[r], b, a, 1, weight, out->image_b);
     }
-    status = status ? status : scores_match(frame, a, b, round, out);
+    status = status ? status : scores_match(frame, a, b, round, local, out);
     if (status) {
         il_scores_free(out);
     }

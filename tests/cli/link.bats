@@ -99,6 +99,17 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
     [ "$(head -n 1 links.txt)" = "$HEADER" ]
 }
 
+@test "--views: a number and a scope, apart and together" {
+    link_pair good -q --views=global -o global.csv
+    link_pair good -q -o auto.csv
+    cmp global.csv auto.csv
+    link_pair good -q --views=3 --views=local -o local.csv --json=local.json
+    json_has local.json scope '"local"'
+    awk -F, 'NR > 20 && $5 != 3 { bad = 1 } END { exit bad }' local.csv
+    link_pair good -q --views=local --views=3 -o again.csv --threads 1
+    cmp local.csv again.csv
+}
+
 @test "--min-posterior keeps what it says" {
     link_pair good -q --min-posterior 0.95
     [ "$(awk -F, 'NR > 1 && $3 < 0.95' links.csv | wc -l)" -eq 0 ]

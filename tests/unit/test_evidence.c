@@ -323,7 +323,7 @@ static void right_candidates_are_more_consistent(void **state)
     assert_int_equal(
         il_view_fit(&frame, &side[0], &side[1], anchors, count, 4, 0.1, 1, 0, &view),
         IL_OK);
-    assert_int_equal(il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, &scores),
+    assert_int_equal(il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, 0, &scores),
                      IL_OK);
     assert_int_equal(il_evidence_collect(&frame, &side[0], &side[1], &scores, &e), IL_OK);
     double mean[2][IL_FEATURES] = {{0}}, spread = 0;
@@ -394,7 +394,7 @@ static void false_candidates_are_like_decoys(void **state)
         assert_int_equal(
             il_view_fit(&frame, &side[0], &side[1], anchors, n, 5, 0.1, 1, 0, &view),
             IL_OK);
-        assert_int_equal(il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, &scores),
+        assert_int_equal(il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, 0, &scores),
                          IL_OK);
         assert_int_equal(il_evidence_collect(&frame, &side[0], &side[1], &scores, &e),
                          IL_OK);

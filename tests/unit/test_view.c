@@ -207,7 +207,7 @@ static void fit_and_score(struct world *w, unsigned views, struct il_scores *sco
     for (unsigned v = 0; v < views; v++)
         assert_int_equal(fit(w, 3, v, &view[v]), IL_OK);
     assert_int_equal(
-        il_scores_run(&w->frame, &w->side[0], &w->side[1], view, views, 1, scores),
+        il_scores_run(&w->frame, &w->side[0], &w->side[1], view, views, 1, 0, scores),
         IL_OK);
     for (unsigned v = 0; v < views; v++)
         il_view_free(&view[v]);
@@ -356,7 +356,7 @@ static enum il_status use(void *context)
     enum il_status status = fit(w, 2, 0, &view);
     status =
         status ? status
-               : il_scores_run(&w->frame, &w->side[0], &w->side[1], &view, 1, 1, &scores);
+               : il_scores_run(&w->frame, &w->side[0], &w->side[1], &view, 1, 1, 0, &scores);
     il_view_free(&view);
     il_scores_free(&scores);
     return status;
