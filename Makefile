@@ -368,8 +368,8 @@ check-isa: $(if $(KERNEL_OBJ),$(KERNELS)) $(if $(LOWER_LINKS),$(ISA_RUN) $(NEEDE
 ARM_CC ?= aarch64-linux-gnu-gcc
 ARM_OBJDUMP ?= $(ARM_CC:%gcc=%objdump)
 ARM_BUILD := build/aarch64
-ARM_SPILL = $(patsubst %,$(ARM_BUILD)/lib/%.o,$(shell grep -l '^.include "tile\.h"' \
-    simd/neon/*.c 2>/dev/null))
+ARM_SPILL = $(patsubst %,$(ARM_BUILD)/lib/%.o,$(shell \
+    grep -lE '^.include "(tile|\.\./tmpl/rows(_i8)?)\.h"' simd/neon/*.c 2>/dev/null))
 ## check-arm: the NEON kernels, cross-compiled, run by qemu-aarch64, and their tiles
 check-arm:
 ifeq ($(ARCH),aarch64)
@@ -395,7 +395,8 @@ check-fuzz: $(if $(wildcard tests/fuzz/replay_main.c),$(REPLAY))
 
 # The objects that hold a register tile: those of vector code that include its file.
 TILE_SRC := $(filter-out simd/ref/%,$(filter %.c,$(SIMD_SRC)))
-TILE_SRC := $(if $(TILE_SRC),$(shell grep -l '^.include "tile\.h"' $(TILE_SRC)))
+TILE_SRC := $(if $(TILE_SRC),$(shell \
+    grep -lE '^.include "(tile|\.\./tmpl/rows(_i8)?)\.h"' $(TILE_SRC)))
 TILE_OBJ := $(TILE_SRC:%=$(BUILD)/lib/%.o)
 ## check-spill: no tile keeps its accumulators in memory (plain builds; try CC=clang too)
 check-spill: $(TILE_OBJ)
@@ -469,9 +470,45 @@ $(BUILD)/tools/bench_quality: $(BENCH_PARTS:%=$(BUILD)/lib/%.o)
 bench-quality: $(BUILD)/tools/bench_quality
 	@$< $(or $(ARGS),--all $(if $(filter-out 0,$(QUICK)),--quick))
 
+## bench-scale: time, memory, F1 of growing generated pairs; ARGS='--sizes 5000,20000'
+bench-scale: $(CLI) $(BUILD)/tools/gen_pair
+	@tools/bench_scale.sh $(ARGS)
+
 ## bench-speed: time and memory against REFERENCE=..., the numpy script, in ROUNDS=5 turns
 bench-speed: $(CLI)
 	@tools/bench_speed.sh $(CLI)
+
+# The other libraries are looked for here and nowhere else; FAISS_FLAGS and FAISS_LIBS
+# name another build of FAISS. hnswlib is headers only, so this machine's vectors are its.
+PEERS_SRC := $(wildcard tests/peers/*.cpp)
+PEERS_OBJ := $(PEERS_SRC:%=$(BUILD)/lib/%.o)
+FAISS_FLAGS ?=
+FAISS_LIBS ?= -lfaiss
+has_cxx = $(shell echo '$(hash)include <$1>' | $(CXX) $(FAISS_FLAGS) -E -x c++ - \
+    >/dev/null 2>&1 && echo 1)
+PEERS_FLAGS = $(if $(call has_cxx,cblas.h),-DHAVE_OPENBLAS) \
+    $(if $(call has_cxx,faiss/IndexFlat.h),-DHAVE_FAISS -fopenmp $(FAISS_FLAGS)) \
+    $(if $(call has_cxx,hnswlib/hnswlib.h),-DHAVE_HNSWLIB)
+PEERS_LIBS = $(if $(findstring -DHAVE_FAISS,$1),$(FAISS_LIBS) -fopenmp) \
+    $(if $(findstring -DHAVE_OPENBLAS,$1),-lopenblas)
+$(BUILD)/lib/tests/peers/bench_peers_hnsw.cpp.o: PEERS_ISA := \
+    $(if $(filter x86_64,$(ARCH)),$(if $(call CPU_HAS,avx512bw),$(FLAGS_avx512),\
+        $(if $(call CPU_HAS,avx2),$(FLAGS_avx2))))
+$(PEERS_OBJ): $(BUILD)/lib/%.cpp.o: %.cpp tests/peers/bench_peers.h simd/simd.h
+	$(say) CXX $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -I. -std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized \
+	    $(if $(WERROR),-Werror) $(CPPFLAGS) \
+	    $(PEERS_FLAGS) $(PEERS_ISA) -c -o $@ $<
+
+$(BUILD)/bench_peers: $(PEERS_OBJ) $(STATIC)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(call PEERS_LIBS,$(PEERS_FLAGS)) $(LIB_LIBS)
+
+## bench-peers: the matchers beside OpenBLAS, FAISS and hnswlib; ARGS='--n 20000 --k 64'
+bench-peers: $(BUILD)/bench_peers
+	@$< $(ARGS)
 
 # gcov reads what gcc writes.
 COVERAGE_MAKE = COVERAGE=1 CC=$(if $(findstring clang,$(CC)),gcc,$(CC))
@@ -536,8 +573,9 @@ cppcheck:
 	    -Iinclude -I. $(filter %.c,$(LIB_SRC)) $(CLI_SRC)
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
-    $(PARTS) fuzz fuzz-run bench-kernels bench-quality bench-speed coverage style \
-    symbols check-layers check-headers format check-format tidy cppcheck FORCE
+    $(PARTS) fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
+    bench-peers coverage style symbols check-layers check-headers format check-format \
+    tidy cppcheck FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)

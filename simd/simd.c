@@ -3,6 +3,9 @@
  */
 #include "internal.h"
 
+#ifdef IL_SIMD_X86
+#include <cpuid.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +14,9 @@
 #include <sys/auxv.h>
 #ifndef HWCAP_ASIMD
 #define HWCAP_ASIMD (1 << 1)
+#endif
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1 << 20)
 #endif
 #endif
 
@@ -93,7 +99,49 @@ static void fill_avx512(struct il_simd *table)
 }
 #endif
 
+#ifdef IL_SIMD_X86
+/* Old compilers cannot ask for AVX-VNNI, which needs no more of the system than avx2. */
+static int has_avx_vnni(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 4 & 1u) != 0;
+}
+#endif
+
+/* What some machines of the table's instruction set have beyond it. */
+static void fill_beyond(struct il_simd *table)
+{
+#ifdef IL_SIMD_DOTPROD
+    if (table->isa == IL_ISA_NEON && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) {
+        table->rows_i8i8 = il_rows_i8i8_dotprod;
+        table->rows_pack_i8 = il_rows_pack_i8_dotprod;
+        table->match3_i8 = il_match3_i8_neon;
+    }
+#endif
+#ifdef IL_SIMD_X86
+    if (table->isa == IL_ISA_AVX512 && __builtin_cpu_supports("avx512vnni")) {
+        table->rows_i8i8 = il_rows_i8i8_avx512vnni;
+        table->rows_pack_i8 = il_rows_pack_i8_avx512vnni;
+        table->match3_i8 = il_match3_i8_avx512;
+    }
+    if (table->isa == IL_ISA_AVX2 && has_avx_vnni()) {
+        table->match3_i8 = il_match3_i8_avx2;
+    }
+    if (table->isa == IL_ISA_AVX512 && __builtin_cpu_supports("avx512vpopcntdq")) {
+        table->hamming_row = il_hamming_row_avx512popcnt;
+        table->hamming_block = il_hamming_block_avx512popcnt;
+    }
+#endif
+    (void)table;
+}
+
 void il_simd_init(struct il_simd *table, enum il_isa isa_max)
+{
+    il_simd_init_plain(table, isa_max);
+    fill_beyond(table);
+}
+
+void il_simd_init_plain(struct il_simd *table, enum il_isa isa_max)
 {
     fill_ref(table);
 #ifdef IL_SIMD_ARM
@@ -109,6 +157,9 @@ void il_simd_init(struct il_simd *table, enum il_isa isa_max)
         fill_avx512(table);
     }
 #endif
+    if (table->isa != IL_ISA_REF) {
+        table->match3_i8 = NULL; /* fill_beyond knows whether the machine has it */
+    }
     (void)isa_max;
 }
 

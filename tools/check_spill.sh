@@ -58,7 +58,7 @@ for object in "$@"; do
         /^[0-9a-f]+ <.*>:$/ {
             finish()
             clear()
-            inside = $2 ~ /^<tile_(gemm|match)/
+            inside = $2 ~ /^<tile_(gemm|match|rows)/
             name = $2
             next
         }
@@ -69,7 +69,8 @@ for object in "$@"; do
             address = $1
             sub(":", "", address)
             at[address] = n
-            is_fma[n] = /vfn?m(add|sub)[0-9]*ps|[ \t]fmla[ \t]/
+            is_fma[n] = /vfn?m(add|sub)[0-9]*ps|[ \t]fmla[ \t]/ ||
+                        /vpdpbusd|vpmaddwd|[ \t](sdot|smlal2?)[ \t]/
             is_store[n] = /v?mov[a-z0-9]* +%[xyz]mm[0-9]+,[^%]*\(/ ||
                           /[ \t]stu?[rp1][ \t]+[{]?[qv][0-9]/
             if ($2 ~ /^(j|b\.|b$|cbn?z|tbn?z)/)

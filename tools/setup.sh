@@ -3,7 +3,7 @@
 # Installs what isolink needs and this machine lacks, from Debian's or Ubuntu's own
 # packages.
 #
-#   tools/setup.sh [build | test | ci | bench]
+#   tools/setup.sh [build | test | ci | bench | peers]
 #
 # Looks first for each thing itself (a command, a header), not for its package: when all
 # is there it says so in one line and touches neither apt nor the network. Uses sudo
@@ -57,6 +57,15 @@ needs_of_bench() {
     need python3-numpy "the reference implementation" "numpy"
 }
 
+# What `make bench-peers` compares with; it works without them too.
+needs_of_peers() {
+    needs_of_build
+    need g++ "the benchmark is in C++" "command g++"
+    need libopenblas-dev "sgemm" "cxx cblas.h"
+    need libfaiss-dev "exact indexes" "cxx faiss/IndexFlat.h"
+    need libhnswlib-dev "an approximate index" "cxx hnswlib/hnswlib.h"
+}
+
 have() {
     case $1 in
     compiler) command -v "${compiler%% *}" >/dev/null ;;
@@ -66,6 +75,7 @@ have() {
         # shellcheck disable=SC2086 # CC may hold options
         echo "#include <$2>" | $compiler -E -x c - >/dev/null 2>&1
         ;;
+    cxx) echo "#include <$2>" | ${CXX:-c++} -E -x c++ - >/dev/null 2>&1 ;;
     cmocka)
         # The header wants these four before it.
         # shellcheck disable=SC2086
@@ -121,9 +131,9 @@ choose_sanitizers() {
 }
 
 case $level in
-build | test | ci | bench) "needs_of_$level" ;;
+build | test | ci | bench | peers) "needs_of_$level" ;;
 *)
-    echo "usage: tools/setup.sh [build | test | ci | bench]" >&2
+    echo "usage: tools/setup.sh [build | test | ci | bench | peers]" >&2
     exit 2
     ;;
 esac

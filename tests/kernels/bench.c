@@ -205,6 +205,11 @@ static void bench(const struct il_simd *s, int gemm, size_t n, size_t m, size_t 
     close_data(&d);
 }
 
+double il_kt_bench_peak(enum il_isa isa)
+{
+    return peak(isa);
+}
+
 void il_kt_bench(int quick)
 {
     static const size_t depths[] = {16, 64, 128, 256, 320};
@@ -226,4 +231,5 @@ void il_kt_bench(int quick)
         }
         bench(&s, 1, 4000, 512, 768, rounds);
     }
+    il_kt_bench_rows(quick);
 }

@@ -206,7 +206,20 @@ static void test_isa(enum il_isa isa, int quick)
     il_kt_pack(&t);
     il_kt_gemm(&t);
     il_kt_match3(&t);
+    il_kt_match1(&t);
+    il_kt_topk(&t);
+    il_kt_match_i8(&t);
     il_kt_f64(&t);
+    il_kt_rows(&t);
+    il_kt_rows_i8(&t);
+    il_kt_bits(&t);
+    struct il_simd plain; /* with the kernels that this machine has better ones for */
+    il_simd_init_plain(&plain, isa);
+    if (plain.rows_i8i8 != t.simd.rows_i8i8 || plain.hamming_row != t.simd.hamming_row) {
+        t.simd = plain;
+        il_kt_rows_i8(&t);
+        il_kt_bits(&t);
+    }
     printf("%s: %d passed\n", il_isa_name(isa), passed_count - before);
 }
 

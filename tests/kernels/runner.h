@@ -60,10 +60,19 @@ void il_kt_convert(const struct il_kt *t);
 void il_kt_pack(const struct il_kt *t);
 void il_kt_gemm(const struct il_kt *t);
 void il_kt_match3(const struct il_kt *t);
+void il_kt_match1(const struct il_kt *t);
+void il_kt_topk(const struct il_kt *t);
+void il_kt_match_i8(const struct il_kt *t);
 void il_kt_f64(const struct il_kt *t);
+void il_kt_rows(const struct il_kt *t);
+void il_kt_rows_i8(const struct il_kt *t);
+void il_kt_bits(const struct il_kt *t);
 void il_kt_table(int *passed, int *failed);
 
-/** Speed of match3 and gemm per instruction set, a JSON line each. */
+/** Speed of kernels per instruction set, a JSON line each. */
 void il_kt_bench(int quick);
+void il_kt_bench_rows(int quick);
+/** GFLOP/s of fma in registers; 0 = not known. */
+double il_kt_bench_peak(enum il_isa isa);
 
 #endif
