@@ -4,6 +4,7 @@
 #ifndef ISOLINK_ISOLINK_H
 #define ISOLINK_ISOLINK_H
 
+#include <isolink/bench.h>
 #include <isolink/doctor.h>
 #include <isolink/eval.h>
 #include <isolink/link.h>

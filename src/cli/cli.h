@@ -25,6 +25,7 @@ enum il_exit {
 int il_cmd_link(int argc, char **argv);
 int il_cmd_eval(int argc, char **argv);
 int il_cmd_doctor(int argc, char **argv);
+int il_cmd_bench(int argc, char **argv);
 
 /** Prints "isolink: COMMAND: text" on stderr, control characters escaped. COMMAND may be
  * NULL. */

@@ -27,6 +27,7 @@ static const char help[] =
     "  link       links of two sides, each with the probability that it is right\n"
     "  eval       precision, recall, F1 and reliability of links against the truth\n"
     "  doctor     shapes, bad rows, hubness; go, doubtful or no-go\n"
+    "  bench      speed of this machine, and of the kernels as shares of its limits\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
@@ -40,7 +41,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"link", il_cmd_link}, {"eval", il_cmd_eval}, {"doctor", il_cmd_doctor}};
+    {"link", il_cmd_link},
+    {"eval", il_cmd_eval},
+    {"doctor", il_cmd_doctor},
+    {"bench", il_cmd_bench},
+};
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 /* A file opened while 0, 1 or 2 is closed would become a standard stream, and be written
@@ -100,7 +105,8 @@ static int show_version(int argc, char **argv)
 
 static int say_unknown(const char *word)
 {
-    const char *const names[] = {"link", "eval", "doctor", "--version", "--help"};
+    const char *const names[] = {"link",  "eval",      "doctor",
+                                 "bench", "--version", "--help"};
     const char *near = il_opts_nearest(word, names, sizeof names / sizeof names[0]);
     const char *what = word[0] == '-' ? "option" : "command";
 

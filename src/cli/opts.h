@@ -26,6 +26,7 @@ enum il_opt {
     IL_OPT_WEIGHTING,
     IL_OPT_JSON,
     IL_OPT_NO_PROGRESS,
+    IL_OPT_QUICK,
     IL_OPT_VERSION
 };
 
