@@ -18,11 +18,18 @@ struct il_frame {
     const struct il_simd *simd;
     struct il_pool *pool;
     uint64_t seed;
+    enum il_scope scope;
     const il_atomic_int *cancel; /* may be NULL */
     il_progress_fn *progress;    /* may be NULL */
     void *progress_context;
     double multiply_adds; /* of matching and maps, counted by the caller thread */
 };
+
+/* Pairs of rows from which on rows meet in clusters, unless the scope says otherwise. */
+#define IL_LOCAL_PAIRS 3e8
+
+/* 1 when the rows of two sides of these sizes are to meet in clusters only. */
+int il_frame_local(const struct il_frame *frame, size_t rows_a, size_t rows_b);
 
 /* 1 when the caller asked the run to stop. */
 int il_frame_cancelled(const struct il_frame *frame);
@@ -109,7 +116,8 @@ size_t il_signature_k(const struct il_signature *s);
 struct il_panels {
     float *data;
     size_t rows, k;
-    const uint32_t *index; /* NULL = j itself; borrowed */
+    const uint32_t *index;   /* NULL = j itself; borrowed */
+    struct il_i8_rows bytes; /* the same rows for match3_i8; q NULL: none */
 };
 
 IL_MUST_CHECK enum il_status il_panels_build(struct il_frame *frame,

@@ -30,8 +30,6 @@
    are taken evenly. */
 #define RANK_ROWS 50000
 #define SEEDS_PRIOR 20
-/* Rows meet in clusters from this many pairs of rows on. */
-#define LOCAL_PAIRS 1e9
 /* Links unlike the seeds (z of a rank sum) are chance when they claim little precision
  * too. */
 #define UNLIKE_Z 4.0
@@ -144,19 +142,33 @@ static float view_score(const struct geh *g, const float *image_a, const float *
            g->scores.radius_a[u] - g->scores.radius_b[v];
 }
 
+/* The votes of one view: its images of all rows. */
+struct ballot {
+    struct geh *g;
+    const float *image_a, *image_b;
+};
+
+#define VOTE_BLOCK 1024
+
 /* A view votes for a mutual pair when it prefers it to the runners-up of both its rows.
  */
-static void vote(struct geh *g, const float *image_a, const float *image_b)
+static void vote_task(void *context, size_t task, unsigned thread)
 {
-    for (size_t i = 0; i < g->pair_count; i++) {
+    (void)thread;
+    const struct ballot *b = context;
+    struct geh *g = b->g;
+    size_t last = (task + 1) * VOTE_BLOCK;
+    last = last < g->pair_count ? last : g->pair_count;
+    for (size_t i = task * VOTE_BLOCK; i < last; i++) {
         uint32_t u = g->pairs[i].a, v = g->pairs[i].b;
-        float own = view_score(g, image_a, image_b, u, v);
+        float own = view_score(g, b->image_a, b->image_b, u, v);
         int best = 1;
-        for (int e = 1; e < IL_TOP; e++) {
+        for (int e = 1; e < IL_TOP && best; e++) {
             uint32_t w = g->scores.row[u].index[e], t = g->scores.col[v].index[e];
-            best = best &&
-                   !(w != IL_INDEX_NONE && view_score(g, image_a, image_b, u, w) > own) &&
-                   !(t != IL_INDEX_NONE && view_score(g, image_a, image_b, t, v) > own);
+            best = !(w != IL_INDEX_NONE &&
+                     view_score(g, b->image_a, b->image_b, u, w) > own) &&
+                   !(t != IL_INDEX_NONE &&
+                     view_score(g, b->image_a, b->image_b, t, v) > own);
         }
         g->votes[i] += (uint32_t)best;
     }
@@ -177,7 +189,9 @@ static enum il_status votes_count(struct geh *g)
                      ? status
                      : il_view_images(g->frame, &g->view[v], g->b, g->a, 1, 1, image_b);
         if (!status) {
-            vote(g, image_a, image_b);
+            struct ballot ballot = {g, image_a, image_b};
+            size_t tasks = (g->pair_count + VOTE_BLOCK - 1) / VOTE_BLOCK;
+            il_pool_run(g->frame->pool, tasks, vote_task, &ballot);
         }
     }
     il_free(image_b);
@@ -449,9 +463,7 @@ enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_si
                       .a = a,
                       .b = b,
                       .folds = job->config->folds ? job->config->folds : FOLDS_DEFAULT};
-    g->local = job->config->scope == IL_SCOPE_LOCAL ||
-               (job->config->scope == IL_SCOPE_AUTO &&
-                (double)a->rows * (double)b->rows > LOCAL_PAIRS);
+    g->local = il_frame_local(job->frame, a->rows, b->rows);
     job->report->local = g->local;
     double seconds = il_clock_seconds(), madds = job->frame->multiply_adds;
     enum il_status status = geh_open(g);

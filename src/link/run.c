@@ -272,6 +272,7 @@ enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
     struct run run = {.config = config, .given = seeds, .given_count = seed_count};
     run.frame = (struct il_frame){.simd = il_simd(),
                                   .seed = config->seed,
+                                  .scope = config->scope,
                                   .cancel = config->cancel,
                                   .progress = config->progress,
                                   .progress_context = config->progress_context};

@@ -14,6 +14,13 @@ int il_frame_cancelled(const struct il_frame *frame)
     return frame->cancel && atomic_load_explicit(frame->cancel, memory_order_relaxed);
 }
 
+int il_frame_local(const struct il_frame *frame, size_t rows_a, size_t rows_b)
+{
+    return frame->scope == IL_SCOPE_LOCAL ||
+           (frame->scope == IL_SCOPE_AUTO &&
+            (double)rows_a * (double)rows_b > IL_LOCAL_PAIRS);
+}
+
 void il_frame_progress(const struct il_frame *frame, const char *stage, double done,
                        double total)
 {

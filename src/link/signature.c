@@ -5,9 +5,17 @@
 
 #include "src/link/frame.h"
 
-/* Rows that one task signs and matches: with 512 coordinates 0.5 MB, half of a small L2.
- */
+/* Rows that one task signs: with 512 coordinates 0.5 MB, half of a small L2. */
 #define BLOCK 240
+
+/* Rows that one task matches: the more of them, the fewer times it goes through the lists
+ * of all columns; fewer when that leaves a thread without work. */
+#define MATCH_BLOCK_MAX 960
+#define MATCH_TASKS_MIN 8 /* per thread */
+
+/* Bytes pay from here on; with fewer columns most scores enter some list. */
+#define BYTES_K_MIN 16
+#define BYTES_ROWS_MIN 1000
 
 size_t il_signature_k(const struct il_signature *s)
 {
@@ -31,10 +39,43 @@ float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
     return out;
 }
 
-/* Scratch of one thread: gathered rows, their panels, signed rows. */
+/* Scratch of one thread: gathered rows, their panels, signed rows; of a match in bytes.
+ */
 struct scratch {
     float *rows, *panels, *sign;
+    struct il_i8_rows bytes;
 };
+
+/* Coordinates that become bytes: all but the tail. */
+static size_t byte_count(const struct il_signature *s)
+{
+    return il_signature_k(s) - (s->tail == IL_TAIL_NONE ? 0 : 2);
+}
+
+/* Room for rows in bytes, padded to panels of w. The sums only serve the side of a. */
+static enum il_status bytes_open(struct il_i8_rows *out, const struct il_signature *sig,
+                                 enum il_i8_side side, size_t rows, size_t w)
+{
+    int tail = sig->tail != IL_TAIL_NONE;
+    size_t padded = (rows + w - 1) / w * w;
+    *out = (struct il_i8_rows){.side = side, .tail = tail, .usable = 1};
+    out->q = il_alloc(padded, il_i8_quads(il_signature_k(sig), tail) * 4);
+    out->error = il_alloc(rows, sizeof *out->error);
+    out->offset = il_alloc(rows, sizeof *out->offset);
+    out->sum = side == IL_I8_A ? il_alloc(rows, sizeof *out->sum) : NULL;
+    return out->q && out->error && out->offset && (out->sum || side == IL_I8_B)
+               ? IL_OK
+               : IL_ENOMEM;
+}
+
+static void bytes_close(struct il_i8_rows *bytes)
+{
+    il_free(bytes->q);
+    il_free(bytes->error);
+    il_free(bytes->offset);
+    il_free(bytes->sum);
+    memset(bytes, 0, sizeof *bytes);
+}
 
 static size_t part_width_max(const struct il_signature *s)
 {
@@ -46,9 +87,9 @@ static size_t part_width_max(const struct il_signature *s)
 }
 
 static enum il_status scratch_open(struct scratch *s, const struct il_simd *simd,
-                                   const struct il_signature *sig)
+                                   const struct il_signature *sig, size_t block)
 {
-    size_t rows = (BLOCK + simd->mr - 1) / simd->mr * simd->mr;
+    size_t rows = (block + simd->mr - 1) / simd->mr * simd->mr;
     size_t k = il_signature_k(sig);
     size_t wide = part_width_max(sig) > k ? part_width_max(sig) : k;
     s->rows = il_alloc(rows * wide, sizeof(float));
@@ -62,6 +103,7 @@ static void scratch_close(struct scratch *s)
     il_free(s->rows);
     il_free(s->panels);
     il_free(s->sign);
+    bytes_close(&s->bytes);
 }
 
 /* out (stride ld) = the part's coordinates of count rows. */
@@ -115,16 +157,24 @@ struct job {
     const struct il_panels *panels;
     struct il_top3 *row;
     struct il_top3 *col; /* threads x panels->rows */
+    size_t block;        /* rows of a task */
+    float largest[256];  /* coordinate that a thread met in a build */
     struct scratch scratch[256];
 };
 
 static enum il_status job_run(struct job *job, il_task_fn *fn, size_t block)
 {
+    const struct il_simd *simd = job->frame->simd;
     enum il_status status = IL_OK;
     unsigned threads = il_pool_threads(job->frame->pool);
     for (unsigned t = 0; t < threads && !status; t++) {
-        status = scratch_open(&job->scratch[t], job->frame->simd, job->sig);
+        status = scratch_open(&job->scratch[t], simd, job->sig, block);
+        if (!status && job->panels && job->panels->bytes.q) {
+            status =
+                bytes_open(&job->scratch[t].bytes, job->sig, IL_I8_A, block, simd->mr);
+        }
     }
+    job->block = block;
     if (!status) {
         il_pool_run(job->frame->pool, (job->count + block - 1) / block, fn, job);
     }
@@ -145,6 +195,25 @@ static size_t build_block(const struct il_simd *simd)
     return BLOCK / simd->nr ? BLOCK / simd->nr * simd->nr : simd->nr;
 }
 
+/* Largest coordinate, without the tail, of count signed rows. */
+static float largest_of(const struct il_simd *simd, const struct il_signature *sig,
+                        const float *sign, size_t count)
+{
+    size_t k = il_signature_k(sig);
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        float own = simd->abs_max_f32(sign + i * k, byte_count(sig));
+        largest = own > largest ? own : largest;
+    }
+    return largest;
+}
+
+/* Any scale will do for rows of zeros. */
+static float scale_of(float largest)
+{
+    return largest > 0 ? largest / 127 : 1;
+}
+
 static void build_task(void *context, size_t task, unsigned thread)
 {
     struct job *job = context;
@@ -154,6 +223,62 @@ static void build_task(void *context, size_t task, unsigned thread)
     struct scratch *s = &job->scratch[thread];
     sign_rows(simd, job->sig, job->rows, first, count, s, s->sign);
     simd->pack_f32(s->sign, count, k, k, simd->nr, job->out + first * k);
+    float largest = largest_of(simd, job->sig, s->sign, count);
+    job->largest[thread] =
+        largest > job->largest[thread] ? largest : job->largest[thread];
+}
+
+/* The bytes of a build's panels, by the threads that made them. */
+static void quantise_task(void *context, size_t task, unsigned thread)
+{
+    struct job *job = context;
+    size_t first = task * job->block, k = il_signature_k(job->sig);
+    size_t count = job->count - first < job->block ? job->count - first : job->block;
+    const struct il_i8_rows *all = &job->panels->bytes;
+    struct il_i8_rows *part = &job->scratch[thread].bytes;
+    part->q = all->q + first * il_i8_quads(k, all->tail) * 4;
+    part->error = all->error + first;
+    part->offset = all->offset + first;
+    job->frame->simd->quantise_i8(job->out + first * k, count, k, part);
+}
+
+/* The panels once more in bytes, where the machine multiplies them and it pays. One scale
+ * for all, from the largest coordinate, so that scores compare as integers. */
+static enum il_status build_bytes(struct job *job, struct il_panels *out)
+{
+    unsigned threads = il_pool_threads(job->frame->pool);
+    const struct il_simd *simd = job->frame->simd;
+    float largest = 0;
+    if (!simd->match3_i8 || simd->isa == IL_ISA_REF || out->rows < BYTES_ROWS_MIN ||
+        byte_count(job->sig) < BYTES_K_MIN) {
+        return IL_OK;
+    }
+    enum il_status status =
+        bytes_open(&out->bytes, job->sig, IL_I8_B, out->rows, simd->nr);
+    if (status) {
+        return status;
+    }
+    for (unsigned t = 0; t < threads; t++) {
+        largest = job->largest[t] > largest ? job->largest[t] : largest;
+    }
+    out->bytes.scale = scale_of(largest);
+    for (unsigned t = 0; t < threads; t++) {
+        job->scratch[t].bytes = out->bytes;
+    }
+    job->panels = out;
+    il_pool_run(job->frame->pool, (job->count + job->block - 1) / job->block,
+                quantise_task, job);
+    for (unsigned t = 0; t < threads; t++) {
+        const struct il_i8_rows *part = &job->scratch[t].bytes;
+        struct il_i8_rows *all = &out->bytes;
+        all->usable &= part->usable;
+        all->norm_max = part->norm_max > all->norm_max ? part->norm_max : all->norm_max;
+        all->error_max =
+            part->error_max > all->error_max ? part->error_max : all->error_max;
+        all->offset_max =
+            part->offset_max > all->offset_max ? part->offset_max : all->offset_max;
+    }
+    return IL_OK;
 }
 
 enum il_status il_panels_build(struct il_frame *frame, const struct il_signature *s,
@@ -171,6 +296,7 @@ enum il_status il_panels_build(struct il_frame *frame, const struct il_signature
         *job = (struct job){
             .frame = frame, .sig = s, .rows = rows, .count = count, .out = out->data};
         status = job_run(job, build_task, build_block(frame->simd));
+        status = status ? status : build_bytes(job, out);
     }
     il_free(job);
     if (status) {
@@ -182,6 +308,7 @@ enum il_status il_panels_build(struct il_frame *frame, const struct il_signature
 void il_panels_free(struct il_panels *panels)
 {
     il_free(panels->data);
+    bytes_close(&panels->bytes);
     memset(panels, 0, sizeof *panels);
 }
 
@@ -209,37 +336,64 @@ enum il_status il_map_rows(struct il_frame *frame, const struct il_part *part,
     return status;
 }
 
+/* The rows that a task signed and packed, in bytes. */
+static void quantise_rows(const struct job *job, struct scratch *s, size_t count)
+{
+    const struct il_simd *simd = job->frame->simd;
+    s->bytes.norm_max = s->bytes.error_max = s->bytes.offset_max = 0;
+    s->bytes.usable = 1;
+    s->bytes.scale = scale_of(largest_of(simd, job->sig, s->sign, count));
+    simd->quantise_i8(s->panels, count, il_signature_k(job->sig), &s->bytes);
+}
+
 static void match_task(void *context, size_t task, unsigned thread)
 {
     struct job *job = context;
     const struct il_simd *simd = job->frame->simd;
-    size_t first = task * BLOCK, k = il_signature_k(job->sig);
-    size_t count = job->count - first < BLOCK ? job->count - first : BLOCK;
+    size_t first = task * job->block, k = il_signature_k(job->sig);
+    size_t count = job->count - first < job->block ? job->count - first : job->block;
     if (il_frame_cancelled(job->frame)) {
         return;
     }
     struct scratch *s = &job->scratch[thread];
     sign_rows(simd, job->sig, job->rows, first, count, s, s->sign);
     simd->pack_f32(s->sign, count, k, k, simd->mr, s->panels);
-    struct il_top3 row[BLOCK];
-    uint32_t index[BLOCK];
+    struct il_top3 row[MATCH_BLOCK_MAX];
+    uint32_t index[MATCH_BLOCK_MAX];
     for (size_t i = 0; i < count; i++) {
         index[i] = job->rows ? job->rows[first + i] : (uint32_t)(first + i);
         row[i] = job->row[index[i]];
     }
-    simd->match3_f32(
-        &(struct il_match3_block){.k = k,
-                                  .a = s->panels,
-                                  .a_rows = count,
-                                  .b = job->panels->data,
-                                  .b_rows = job->panels->rows,
-                                  .a_index = index,
-                                  .b_index = job->panels->index,
-                                  .row = row,
-                                  .col = job->col + thread * job->panels->rows});
+    const struct il_match_i8_block block = {
+        .f32 = {.k = k,
+                .a = s->panels,
+                .a_rows = count,
+                .b = job->panels->data,
+                .b_rows = job->panels->rows,
+                .a_index = index,
+                .b_index = job->panels->index,
+                .row = row,
+                .col = job->col + thread * job->panels->rows},
+        .a_rows = s->sign,
+        .a_ld = k,
+        .a = &s->bytes,
+        .b = &job->panels->bytes};
+    if (job->panels->bytes.q) {
+        quantise_rows(job, s, count);
+        simd->match3_i8(&block);
+    } else {
+        simd->match3_f32(&block.f32);
+    }
     for (size_t i = 0; i < count; i++) {
         job->row[index[i]] = row[i];
     }
+}
+
+/* Rows of a task, a multiple of BLOCK. */
+static size_t match_block(size_t count, unsigned threads)
+{
+    size_t share = count / (threads * MATCH_TASKS_MIN) / BLOCK * BLOCK;
+    return share < BLOCK ? BLOCK : share > MATCH_BLOCK_MAX ? MATCH_BLOCK_MAX : share;
 }
 
 struct il_top3 *il_top3_new(size_t count)
@@ -268,7 +422,7 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
                             .panels = panels,
                             .row = row,
                             .col = each};
-        status = job_run(job, match_task, BLOCK);
+        status = job_run(job, match_task, match_block(count, threads));
     }
     for (unsigned t = 0; t < threads && !status && col; t++) {
         for (size_t j = 0; j < panels->rows; j++) {

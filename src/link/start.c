@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/link/local.h"
 #include "src/linalg/dense.h"
 
 #define FOLDS_MAX 16
@@ -217,6 +218,9 @@ static enum il_status radii(struct start *s, const struct il_signature *sa,
     return status;
 }
 
+static enum il_status match_fold_local(struct start *s, unsigned fold,
+                                       const uint32_t *rows, size_t count);
+
 /* Matches the rows of one fold against all of B under the fold's maps. */
 static enum il_status match_fold(struct start *s, unsigned f)
 {
@@ -224,6 +228,9 @@ static enum il_status match_fold(struct start *s, unsigned f)
     size_t count = s->rows_first[f + 1] - s->rows_first[f];
     if (count == 0 || s->map_k[f] == 0) {
         return IL_OK;
+    }
+    if (il_frame_local(s->frame, s->a->rows, s->b->rows)) {
+        return match_fold_local(s, f, rows, count);
     }
     struct il_signature sa = {.part = {{s->a->x, s->a->d, s->map_a[f], s->map_k[f], 0}},
                               .parts = 1,
@@ -242,6 +249,85 @@ static enum il_status match_fold(struct start *s, unsigned f)
     status =
         status ? status : il_match(s->frame, &sa, rows, count, &panels, s->row, s->col);
     il_panels_free(&panels);
+    return status;
+}
+
+/* Signs all rows of a side, one row after the other. NULL when memory is exhausted. */
+static float *sign_side(struct start *s, const struct il_side *side, const float *map,
+                        size_t k)
+{
+    float *out = il_alloc(side->rows * k, sizeof *out);
+    const struct il_part part = {side->x, side->d, map, k, 0};
+    if (out && il_map_rows(s->frame, &part, NULL, side->rows, out)) {
+        il_free(out);
+        return NULL;
+    }
+    return out;
+}
+
+/* What clusters need: the rows of the fold alone, one after the other. */
+struct fold_rows {
+    float *x, *radius;
+    struct il_top3 *row, *col;
+};
+
+/* Brings the lists of a fold's rows back to row numbers: they are ascending in the fold,
+   so ties stay as they are. */
+static void spread_lists(struct start *s, const struct fold_rows *f, const uint32_t *rows,
+                         size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        s->row[rows[i]] = f->row[i];
+    }
+    for (size_t v = 0; v < s->b->rows; v++) {
+        const struct il_top3 *from = &f->col[v];
+        for (int e = 0; e < IL_TOP && from->index[e] != IL_INDEX_NONE; e++) {
+            il_top3_insert(&s->col[v], from->value[e], rows[from->index[e]]);
+        }
+    }
+}
+
+/* match_fold for a side B of very many rows: the signatures of both sides lie in one
+   space, so rows may meet in its clusters. */
+static enum il_status match_fold_local(struct start *s, unsigned fold,
+                                       const uint32_t *rows, size_t count)
+{
+    size_t k = s->map_k[fold];
+    float *xa = sign_side(s, s->a, s->map_a[fold], k);
+    float *xb = sign_side(s, s->b, s->map_b[fold], k);
+    struct fold_rows f = {.x = il_alloc(count * k, sizeof *f.x),
+                          .radius = il_alloc(count, sizeof *f.radius),
+                          .row = il_top3_new(count),
+                          .col = il_top3_new(s->b->rows)};
+    int got = xa && xb && f.x && f.radius && f.row && f.col;
+    struct il_signature sa = {.part = {{xa, k, NULL, k, 0}}, .parts = 1, .scale = 1};
+    struct il_signature sb = {.part = {{xb, k, NULL, k, 0}}, .parts = 1, .scale = 1};
+    enum il_status status = got ? radii(s, &sa, &sb, rows, count) : IL_ENOMEM;
+    for (size_t i = 0; i < count && !status; i++) {
+        memcpy(f.x + i * k, xa + rows[i] * k, k * sizeof *xa);
+        f.radius[i] = s->radius_a[rows[i]];
+    }
+    sa = (struct il_signature){.part = {{f.x, k, NULL, k, 0}},
+                               .parts = 1,
+                               .scale = 2,
+                               .tail = IL_TAIL_A,
+                               .radius = f.radius};
+    sb.tail = IL_TAIL_B;
+    sb.radius = s->radius_b;
+    struct il_local_options options;
+    il_local_options_init(&options);
+    status = status ? status
+                    : il_match_local(s->frame, &sa, count, &sb, s->b->rows, &options,
+                                     s->options->stream, f.row, f.col);
+    if (!status) {
+        spread_lists(s, &f, rows, count);
+    }
+    il_free(f.col);
+    il_free(f.row);
+    il_free(f.radius);
+    il_free(f.x);
+    il_free(xb);
+    il_free(xa);
     return status;
 }
 

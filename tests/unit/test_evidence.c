@@ -394,8 +394,8 @@ static void false_candidates_are_like_decoys(void **state)
         assert_int_equal(
             il_view_fit(&frame, &side[0], &side[1], anchors, n, 5, 0.1, 1, 0, &view),
             IL_OK);
-        assert_int_equal(il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, 0, &scores),
-                         IL_OK);
+        assert_int_equal(
+            il_scores_run(&frame, &side[0], &side[1], &view, 1, 1, 0, &scores), IL_OK);
         assert_int_equal(il_evidence_collect(&frame, &side[0], &side[1], &scores, &e),
                          IL_OK);
         for (size_t i = 0; i < e.candidates; i++) {

@@ -354,9 +354,9 @@ static enum il_status use(void *context)
     struct il_view view = {0};
     struct il_scores scores = {0};
     enum il_status status = fit(w, 2, 0, &view);
-    status =
-        status ? status
-               : il_scores_run(&w->frame, &w->side[0], &w->side[1], &view, 1, 1, 0, &scores);
+    status = status ? status
+                    : il_scores_run(&w->frame, &w->side[0], &w->side[1], &view, 1, 1, 0,
+                                    &scores);
     il_view_free(&view);
     il_scores_free(&scores);
     return status;
