@@ -337,7 +337,8 @@ check-integration: $(INTEGRATION) $(NEEDED)
 
 ## check-kernels: the kernels of every instruction set of this machine against ref
 check-kernels: $(if $(KERNEL_OBJ),$(KERNELS))
-	@$(RUN) $@ $(if $(KERNEL_OBJ),'$(strip $(NO_ASLR) $(KERNELS))')
+	@$(RUN) $@ $(if $(KERNEL_OBJ),'$(strip $(NO_ASLR) $(KERNELS) \
+    $(if $(SAN),$(if $(FULL),,--quick)))')
 
 ## check-cli: tests/cli, the program from outside
 check-cli: $(NEEDED)
@@ -370,6 +371,7 @@ ARM_OBJDUMP ?= $(ARM_CC:%gcc=%objdump)
 ARM_BUILD := build/aarch64
 ARM_SPILL = $(patsubst %,$(ARM_BUILD)/lib/%.o,$(shell \
     grep -lE '^.include "(tile|\.\./tmpl/rows(_i8)?)\.h"' simd/neon/*.c 2>/dev/null))
+# Under qemu and sanitizers the kernels are tested with fewer sizes; FULL=1 takes all.
 ## check-arm: the NEON kernels, cross-compiled, run by qemu-aarch64, and their tiles
 check-arm:
 ifeq ($(ARCH),aarch64)
@@ -384,7 +386,7 @@ else
 	done; \
 	$(MAKE) CC=$(ARM_CC) SAN= COVERAGE= BUILD=$(ARM_BUILD) LDFLAGS=-static \
 	    $(ARM_BUILD)/kernels && \
-	OBJDUMP='$(ARM_OBJDUMP)' $(RUN) -x $@ 'qemu-aarch64 $(ARM_BUILD)/kernels' \
+	OBJDUMP='$(ARM_OBJDUMP)' $(RUN) -x $@ 'qemu-aarch64 $(ARM_BUILD)/kernels$(if $(FULL),, --quick)' \
 	    $(ARM_SPILL:%='tools/check_spill.sh %')
 endif
 

@@ -6,6 +6,7 @@
  */
 #include "src/link/local.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Rows of the sample per centre, and Lloyd's turns: more changed no link count by more
@@ -285,8 +286,9 @@ enum il_status il_match_local(struct il_frame *frame, const struct il_signature 
                               const struct il_local_options *options, uint64_t round,
                               struct il_top3 *row, struct il_top3 *col)
 {
-    size_t most = n > m ? n : m, least = n < m ? n : m;
-    size_t clusters = most * options->nearest / options->rows;
+    size_t least = n < m ? n : m;
+    double mean = sqrt((double)n * (double)m) * options->nearest;
+    size_t clusters = (size_t)(mean / (double)options->rows);
     clusters = clusters < CLUSTERS_MAX ? clusters : CLUSTERS_MAX;
     size_t sample = 2 * (clusters * SAMPLE_PER_CENTRE / 2);
     sample = sample < 2 * least ? sample : 2 * least;

@@ -29,6 +29,10 @@
    catch on. */
 #define PLATEAU 3
 #define SETTLED 0.35
+/* On large sides pairs that are only topically near persist too, at 0.3 to 0.5, for 5 to
+   20 turns until the map is sharp enough to tell partners (0.7 within three turns). */
+#define PATIENCE 8
+#define CAUGHT 0.6
 /* A start whose pairs persist less than this after so many turns has nothing to catch on
    to: noise stays at 0.1, the weakest pair that linked was at 0.2. */
 #define HOPELESS 0.15
@@ -56,6 +60,7 @@ struct start {
     size_t rows_first[FOLDS_MAX + 1];
     size_t rank;
     double *cross[FOLDS_MAX]; /* d_a x d_b sums of one fold's anchors */
+    double *scale[2];         /* of the coordinates of A and B, when whitening */
     float *map_a[FOLDS_MAX], *map_b[FOLDS_MAX];
     size_t map_k[FOLDS_MAX];
     float *radius_a, *radius_b;
@@ -129,6 +134,44 @@ static float *pack_vectors(const struct il_simd *simd, const double *vectors, si
     return out;
 }
 
+/* variance^(-1/4) of every coordinate, as if none were below 10^-4 of the largest. */
+static void whitening(const struct il_side *side, double *scale)
+{
+    double top = 0;
+    memset(scale, 0, side->d * sizeof *scale);
+    for (size_t i = 0; i < side->rows; i++) {
+        for (size_t k = 0; k < side->d; k++) {
+            scale[k] += (double)side->x[i * side->d + k] * side->x[i * side->d + k];
+        }
+    }
+    for (size_t k = 0; k < side->d; k++) {
+        top = scale[k] > top ? scale[k] : top;
+    }
+    for (size_t k = 0; k < side->d; k++) {
+        scale[k] = top > 0 ? 1 / sqrt(sqrt(scale[k] / top + 1e-4)) : 1;
+    }
+}
+
+/* rows x d: every row times scale. */
+static void scale_rows(double *x, size_t rows, size_t d, const double *scale)
+{
+    for (size_t i = 0; i < rows * d; i++) {
+        x[i] *= scale[i % d];
+    }
+}
+
+/* c (rows of the narrower side x columns of the wider one) and the factors of its
+   singular vectors in the whitened coordinates of both sides. */
+static void whiten_cross(const struct start *s, double *c)
+{
+    size_t da = s->a->d, db = s->b->d, n = da < db ? da : db, m = da < db ? db : da;
+    const double *narrow = s->scale[da >= db], *wide = s->scale[da < db];
+    scale_rows(c, n, m, wide);
+    for (size_t i = 0; i < n * m; i++) {
+        c[i] *= narrow[i / m];
+    }
+}
+
 static void fit_task(void *context, size_t f, unsigned thread)
 {
     (void)thread;
@@ -147,8 +190,15 @@ static void fit_task(void *context, size_t f, unsigned thread)
             }
         }
     }
+    if (!status && s->options->whiten) {
+        whiten_cross(s, c);
+    }
     if (!status) {
         s->map_k[f] = svd_maps(s->frame->simd, n, m, c, rank, work, left, right, &status);
+    }
+    if (!status && s->options->whiten) {
+        scale_rows(left, s->map_k[f], n, s->scale[da >= db]);
+        scale_rows(right, s->map_k[f], m, s->scale[da < db]);
     }
     if (!status && s->map_k[f]) {
         s->map_a[f] =
@@ -413,7 +463,6 @@ static enum il_status turn_zero(struct start *s, const struct il_anchor *seeds,
 {
     float *fa = il_alloc(s->a->rows * count, sizeof *fa);
     float *fb = il_alloc(s->b->rows * count, sizeof *fb);
-    struct il_panels panels = {0};
     enum il_status status = fa && fb ? IL_OK : IL_ENOMEM;
     status = status ? status : seed_signature(s->frame, s->a, seeds, count, 0, fa);
     status = status ? status : seed_signature(s->frame, s->b, seeds, count, 1, fb);
@@ -421,10 +470,12 @@ static enum il_status turn_zero(struct start *s, const struct il_anchor *seeds,
         .part = {{fa, count, NULL, count, 0}}, .parts = 1, .scale = 1};
     const struct il_signature sb = {
         .part = {{fb, count, NULL, count, 0}}, .parts = 1, .scale = 1};
-    status = status ? status : il_panels_build(s->frame, &sb, NULL, s->b->rows, &panels);
+    struct il_local_options local;
+    il_local_options_init(&local);
+    local.nearest = il_frame_local(s->frame, s->a->rows, s->b->rows) ? local.nearest : 0;
     status = status ? status
-                    : il_match(s->frame, &sa, NULL, s->a->rows, &panels, s->row, s->col);
-    il_panels_free(&panels);
+                    : il_match_local(s->frame, &sa, s->a->rows, &sb, s->b->rows, &local,
+                                     s->options->stream, s->row, s->col);
     il_free(fb);
     il_free(fa);
     return status;
@@ -466,6 +517,14 @@ static enum il_status start_open(struct start *s, size_t anchors_max)
     s->sample_b = il_alloc(s->sample_b_count, sizeof *s->sample_b);
     int got = s->anchors && s->fold && s->rows && s->radius_a && s->radius_b &&
               s->sample_a && s->sample_b;
+    for (int side = 0; side < 2; side++) {
+        const struct il_side *of = side ? s->b : s->a;
+        s->scale[side] = il_alloc(of->d, sizeof(double));
+        got = got && s->scale[side];
+        if (got && s->options->whiten) {
+            whitening(of, s->scale[side]);
+        }
+    }
     for (unsigned f = 0; f < s->options->folds; f++) {
         s->cross[f] = il_alloc(s->a->d * s->b->d, sizeof *s->cross[f]);
         got = got && s->cross[f];
@@ -478,6 +537,8 @@ static void start_close(struct start *s)
     for (unsigned f = 0; f < s->options->folds; f++) {
         il_free(s->cross[f]);
     }
+    il_free(s->scale[1]);
+    il_free(s->scale[0]);
     il_free(s->sample_b);
     il_free(s->sample_a);
     il_free(s->radius_b);
@@ -538,8 +599,8 @@ static enum il_status run_turns(struct start *s, const struct il_anchor *seeds,
             best = now;
             best_turn = t;
         }
-        int settled =
-            t + 1 >= o->turns_min && t >= best_turn + PLATEAU && best >= SETTLED;
+        unsigned wait = !o->patient ? PLATEAU : best >= CAUGHT ? 2 : PATIENCE;
+        int settled = t + 1 >= o->turns_min && t >= best_turn + wait && best >= SETTLED;
         if (settled || (t + 1 >= HOPELESS_TURNS && best < HOPELESS)) {
             break;
         }

@@ -177,6 +177,49 @@ static void equal_bits_on_every_isa_and_thread_count(void **state)
 }
 
 /* Hardly any rows, more seeds than coordinates, one row a fold: no crash, no nonsense. */
+/* Sides of enough rows for clusters, coordinates whitened in the fits: finds the pairs,
+   with equal bytes for every number of threads. */
+static void large_sides_start_in_clusters(void **state)
+{
+    (void)state;
+    struct ld_plan plan = {.rows = {5200, 5000},
+                           .shared = 2600,
+                           .d = {20, 24},
+                           .latent = 12,
+                           .clusters = 60,
+                           .seeds = 25,
+                           .noise = 0.02,
+                           .bend = 0.2,
+                           .draw = 3};
+    struct il_start_options options;
+    struct il_mutual *pairs[2] = {NULL};
+    size_t count[2] = {0}, right = 0;
+    il_start_options_init(&options);
+    options.whiten = options.patient = 1;
+    for (int run = 0; run < 2; run++) {
+        struct world w;
+        world_open(&w, &plan, NULL, run ? 3 : 1);
+        w.frame.scope = IL_SCOPE_LOCAL;
+        struct il_top3 *row = il_top3_new(5200), *col = il_top3_new(5000);
+        pairs[run] = il_alloc(5000, sizeof **pairs);
+        assert_int_equal(il_start_run(&w.frame, &w.side[0], &w.side[1], w.seeds,
+                                      w.pair.seed_count, &options, pairs[run],
+                                      &count[run], row, col),
+                         IL_OK);
+        for (size_t i = 0; i < count[run] && !run; i++)
+            right += w.pair.partner[0][pairs[run][i].a] == pairs[run][i].b;
+        il_free(row);
+        il_free(col);
+        world_close(&w);
+    }
+    print_message("%zu of %zu pairs right, 2600 shared\n", right, count[0]);
+    assert_true(right > 1300);
+    assert_int_equal(count[0], count[1]);
+    assert_memory_equal(pairs[0], pairs[1], count[0] * sizeof **pairs);
+    il_free(pairs[0]);
+    il_free(pairs[1]);
+}
+
 static void tiny_sides(void **state)
 {
     (void)state;
@@ -243,6 +286,7 @@ int main(void)
         cmocka_unit_test(noise_does_not_confirm_itself),
         cmocka_unit_test(resume_goes_on_from_given_pairs),
         cmocka_unit_test(equal_bits_on_every_isa_and_thread_count),
+        cmocka_unit_test(large_sides_start_in_clusters),
         cmocka_unit_test(tiny_sides),
         cmocka_unit_test(cancel_stops_it),
         cmocka_unit_test(memory_faults_are_told),
