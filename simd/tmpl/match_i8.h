@@ -82,7 +82,7 @@ static void quantise_lanes(const struct il_i8_rows *out, const float *x, size_t 
                            size_t lanes, size_t w, uint32_t *q, struct quantised *s)
 {
     const float inverse = 1.0f / out->scale;
-    const uint32_t flip = out->side == IL_I8_B && IL_I8_BIAS ? 0 : 0x80808080u;
+    const uint32_t flip = out->side == IL_I8_B && IL_I8_BIAS != 0 ? 0 : 0x80808080u;
     for (size_t c = 0; c < count; c += 4) {
         vu u[4];
         IL_UNROLL

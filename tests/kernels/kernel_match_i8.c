@@ -225,7 +225,8 @@ void il_kt_match_i8(const struct il_kt *t)
         }
     }
     /* Long enough for the filter to leave out most pairs, in more than one block. */
-    const size_t large = t->simd.isa == IL_ISA_REF || t->quick ? 400 : ROWS_TEST;
+    const int ref = t->simd.isa == IL_ISA_REF;
+    const size_t large = t->quick ? (ref ? 100 : 400) : (ref ? 400 : ROWS_TEST);
     for (int data = 0; t->simd.match3_i8 != NULL && data < 2 * DATA_KINDS; data++) {
         struct shape h = {.n = large,
                           .m = large - 7,
