@@ -29,6 +29,8 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 FUZZ_TIME ?= 60
 # Seconds after which a test program counts as hung.
 TEST_TIMEOUT ?= 900
+# Under qemu and sanitizers the kernels are tested with fewer sizes; FULL=1 takes all.
+KERNELS_FEWER := $(if $(FULL),,--quick)
 # Only the test programs whose names match, as in `make check-unit T=test_npy`.
 T ?= %
 
@@ -338,7 +340,7 @@ check-integration: $(INTEGRATION) $(NEEDED)
 ## check-kernels: the kernels of every instruction set of this machine against ref
 check-kernels: $(if $(KERNEL_OBJ),$(KERNELS))
 	@$(RUN) $@ $(if $(KERNEL_OBJ),'$(strip $(NO_ASLR) $(KERNELS) \
-    $(if $(SAN),$(if $(FULL),,--quick)))')
+    $(if $(SAN),$(KERNELS_FEWER)))')
 
 ## check-cli: tests/cli, the program from outside
 check-cli: $(NEEDED)
@@ -371,7 +373,6 @@ ARM_OBJDUMP ?= $(ARM_CC:%gcc=%objdump)
 ARM_BUILD := build/aarch64
 ARM_SPILL = $(patsubst %,$(ARM_BUILD)/lib/%.o,$(shell \
     grep -lE '^.include "(tile|\.\./tmpl/rows(_i8)?)\.h"' simd/neon/*.c 2>/dev/null))
-# Under qemu and sanitizers the kernels are tested with fewer sizes; FULL=1 takes all.
 ## check-arm: the NEON kernels, cross-compiled, run by qemu-aarch64, and their tiles
 check-arm:
 ifeq ($(ARCH),aarch64)
@@ -386,7 +387,8 @@ else
 	done; \
 	$(MAKE) CC=$(ARM_CC) SAN= COVERAGE= BUILD=$(ARM_BUILD) LDFLAGS=-static \
 	    $(ARM_BUILD)/kernels && \
-	OBJDUMP='$(ARM_OBJDUMP)' $(RUN) -x $@ 'qemu-aarch64 $(ARM_BUILD)/kernels$(if $(FULL),, --quick)' \
+	OBJDUMP='$(ARM_OBJDUMP)' $(RUN) -x $@ \
+	    'qemu-aarch64 $(strip $(ARM_BUILD)/kernels $(KERNELS_FEWER))' \
 	    $(ARM_SPILL:%='tools/check_spill.sh %')
 endif
 
