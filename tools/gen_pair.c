@@ -507,10 +507,11 @@ static void finish(FILE *file, const char *name)
 /* .npy version 1.0 header of 128 bytes, so that the rows are aligned in a mapped file. */
 static void npy_header(const struct plan *plan, int side, char *head)
 {
+    static const uint8_t begin[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, 118, 0};
     int text;
 
     memset(head, ' ', 128);
-    memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10);
+    memcpy(head, begin, sizeof begin);
     text = snprintf(head + 10, 118,
                     "{'descr': '<f%d', 'fortran_order': False, 'shape': (%zu, %zu), }",
                     plan->half ? 2 : 4, plan->rows[side], plan->dim[side]);
