@@ -33,20 +33,41 @@ static void exact_rows(size_t k, size_t count, const float *const *x, const floa
 
 #include "../tmpl/match_i8.h"
 
-/* sum += quads of b (no sign) times quads of a. Written out because gcc 12 moves the sums
-   of its own intrinsic through memory. */
-#define I8_DPBUSD(sum, b, a) __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a))
+/* Four bytes of a row of a. */
+typedef int32_t __attribute__((may_alias)) bytes4;
+
+/* sum += quads of b (no sign) times quads of a, in a register or in memory; statements,
+   for gcc 12 moves the sums of its own intrinsic through memory. Broadcasts: see tile.h.
+ */
+#define I8_DPBUSD(sum, b, a)                                                             \
+    __asm__ volatile("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(b), "v"(a))
+#define I8_DPBUSD_MEMORY(sum, b, quad)                                                   \
+    __asm__ volatile("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(b), "m"(quad))
 
 #define I8_START(r)                                                                      \
     __m512i c##r##_0 = _mm512_add_epi32(start_0, _mm512_set1_epi32(row_start[r]));       \
     __m512i c##r##_1 = _mm512_add_epi32(start_1, _mm512_set1_epi32(row_start[r]));
-#define I8_DOT(r)                                                                        \
+#define I8_DOT_REGISTER(r)                                                               \
     {                                                                                    \
-        int32_t four;                                                                    \
-        memcpy(&four, a + 4 * (r), sizeof four);                                         \
-        const __m512i x = _mm512_set1_epi32(four);                                       \
+        const __m512i x = _mm512_set1_epi32(quad[r]);                                    \
         I8_DPBUSD(c##r##_0, b0, x);                                                      \
         I8_DPBUSD(c##r##_1, b1, x);                                                      \
+    }
+#define I8_DOT_MEMORY(r)                                                                 \
+    I8_DPBUSD_MEMORY(c##r##_0, b0, quad[r]);                                             \
+    I8_DPBUSD_MEMORY(c##r##_1, b1, quad[r]);
+#define I8_DOT_THREE(r, s, t) I8_DOT_MEMORY(r) I8_DOT_MEMORY(s) I8_DOT_MEMORY(t)
+#define I8_STEP                                                                          \
+    {                                                                                    \
+        const __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);         \
+        I8_DOT_REGISTER(0)                                                               \
+        I8_DOT_THREE(1, 2, 3)                                                            \
+        I8_DOT_REGISTER(4)                                                               \
+        I8_DOT_THREE(5, 6, 7)                                                            \
+        I8_DOT_REGISTER(8)                                                               \
+        I8_DOT_THREE(9, 10, 11)                                                          \
+        quad += IL_MR;                                                                   \
+        b += 4 * IL_NR;                                                                  \
     }
 #define I8_STORE(r)                                                                      \
     _mm512_store_si512(c + (r)*IL_NR, c##r##_0);                                         \
@@ -65,14 +86,14 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
 {
     const __m512i start_0 = _mm512_load_si512(col_start);
     const __m512i start_1 = _mm512_load_si512(col_start + 16);
+    const bytes4 *quad = (const bytes4 *)(const void *)a;
     TILE_ROWS(I8_START)
-    for (size_t q = 0; q < quads; q++) {
-        const __m512i b0 = _mm512_load_si512(b), b1 = _mm512_load_si512(b + 64);
-        TILE_ROWS(I8_DOT)
-        a += 4 * IL_MR;
-        b += 4 * IL_NR;
+    if (quads % 2 != 0) {
+        I8_STEP
     }
-    TILE_ROWS(I8_STORE)
+    for (size_t q = quads / 2; q > 0; q--) {
+        I8_STEP I8_STEP
+    }
     __m512i high_0 = c0_0, high_1 = c0_1;
     TILE_ROWS_AFTER_0(I8_COLUMN)
     __mmask16 low = 0xffffu;
@@ -80,7 +101,11 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
     low = _mm512_mask_cmplt_epi32_mask(low, high_0, _mm512_load_si512(col_threshold));
     low =
         _mm512_mask_cmplt_epi32_mask(low, high_1, _mm512_load_si512(col_threshold + 16));
-    return low != 0xffffu;
+    if (low == 0xffffu) {
+        return 0;
+    }
+    TILE_ROWS(I8_STORE)
+    return 1;
 }
 
 static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
