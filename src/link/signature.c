@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signatures of rows in a view, the panels that the matcher reads, and the matcher's
  * threads. */
+#include <math.h>
 #include <string.h>
 
 #include "src/link/frame.h"
@@ -414,6 +415,11 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
     struct job *job = il_alloc_zero(1, sizeof *job);
     struct il_top3 *each = il_top3_new(threads * panels->rows);
     enum il_status status = job && each ? IL_OK : IL_ENOMEM;
+    for (size_t j = 0; each && !col && j < threads * panels->rows; j++) {
+        for (int e = 0; e < IL_TOP; e++) { /* nobody asks: nothing enters */
+            each[j].value[e] = INFINITY;
+        }
+    }
     if (!status) {
         *job = (struct job){.frame = frame,
                             .sig = s,
