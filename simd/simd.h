@@ -69,8 +69,8 @@ struct il_match1_block {
 };
 
 /**
- * One block of topk_f32: the top best of every row, the best of every column. Scores and
- * what wins as in il_match1_block.
+ * One block of topk_f32: the top best of every row and, unless col_value is NULL, the
+ * best of every column. Scores and what wins as in il_match1_block.
  */
 struct il_topk_block {
     size_t k;
@@ -83,7 +83,7 @@ struct il_topk_block {
     const uint32_t *b_index;
     float *row_value; /* a_rows x top, best first, updated; empty: -Inf, IL_INDEX_NONE */
     uint32_t *row_index;
-    float *col_value; /* b_rows, updated */
+    float *col_value; /* b_rows, updated; or NULL */
     uint32_t *col_index;
     void *scratch; /* il_topk_scratch(top, k, a_rows, b_rows) bytes, 64-byte aligned */
 };

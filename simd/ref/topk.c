@@ -17,8 +17,10 @@ void il_topk_f32_ref(const struct il_topk_block *t)
             }
             il_topk_insert(t->row_value + i * t->top, t->row_index + i * t->top, t->top,
                            sum, t->b_index ? t->b_index[j] : (uint32_t)j);
-            il_topk_insert(t->col_value + j, t->col_index + j, 1, sum,
-                           t->a_index ? t->a_index[i] : (uint32_t)i);
+            if (t->col_value != NULL) {
+                il_topk_insert(t->col_value + j, t->col_index + j, 1, sum,
+                               t->a_index ? t->a_index[i] : (uint32_t)i);
+            }
         }
     }
 }

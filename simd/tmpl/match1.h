@@ -227,7 +227,9 @@ static void scan_stretch(struct match_state *s, size_t i0, size_t i1, size_t j0,
                     match_edge(t, i, j, row_max, col_max);
                 }
             }
-            offer_group(s, j, col_max, (uint32_t)(g / GROUP_ROWS));
+            if (t->col.places > 0) {
+                offer_group(s, j, col_max, (uint32_t)(g / GROUP_ROWS));
+            }
         }
     }
 }
@@ -420,7 +422,9 @@ static void match_run(const struct match_task *t)
     for (size_t i = 0; i < t->a_rows; i += step) {
         finish_rows(&s, i, t->a_rows - i < step ? t->a_rows : i + step);
     }
-    finish_cols(&s);
+    if (t->col.places > 0) {
+        finish_cols(&s);
+    }
 }
 
 void IL_ISA_FN(match1_f32)(const struct il_match1_block *x)

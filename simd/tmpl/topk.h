@@ -13,7 +13,7 @@ void IL_ISA_FN(topk_f32)(const struct il_topk_block *x)
         .a_index = x->a_index,
         .b_index = x->b_index,
         .row = {x->row_value, x->row_index, x->top, x->top},
-        .col = {x->col_value, x->col_index, 1, 1},
+        .col = {x->col_value, x->col_index, x->col_value != NULL, 1},
         .scratch = x->scratch,
     };
     match_run(&t);

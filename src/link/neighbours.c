@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nearest targets inside one side, on the tile kernel. */
+/* Nearest targets inside one side. */
 #include "src/link/evidence.h"
 
-/* Rows of a task and targets of one tile buffer: 240 x 512 floats stay in the L2 cache.
- */
-#define ROWS 240
-#define COLUMNS 512
+/* Rows of a task: topk_f32 wants large blocks, the threads some tasks each. */
+#define ROWS 960
 #define THREADS_MAX 256
 
 struct search {
@@ -15,21 +13,9 @@ struct search {
     size_t keep;
     uint32_t *index;
     float *value;
-    float *scratch[THREADS_MAX]; /* packed rows, then the tile buffer */
+    float *packed[THREADS_MAX]; /* rows of a task */
+    void *scratch[THREADS_MAX];
 };
-
-static void insert(struct search *s, size_t row, float value, uint32_t target)
-{
-    float *v = s->value + row * s->keep;
-    uint32_t *t = s->index + row * s->keep;
-    size_t at = s->keep - 1;
-    for (; at > 0 && value > v[at - 1]; at--) {
-        v[at] = v[at - 1];
-        t[at] = t[at - 1];
-    }
-    v[at] = value;
-    t[at] = target;
-}
 
 static void search_task(void *context, size_t task, unsigned thread)
 {
@@ -37,28 +23,18 @@ static void search_task(void *context, size_t task, unsigned thread)
     const struct il_simd *simd = s->frame->simd;
     size_t d = s->side->d, first = task * ROWS;
     size_t count = s->side->rows - first < ROWS ? s->side->rows - first : ROWS;
-    float *packed = s->scratch[thread];
-    float *tile = packed + (ROWS + simd->mr) * d;
-    /* Whole panels a step. */
-    size_t step = COLUMNS / simd->nr * simd->nr;
-    simd->pack_f32(s->side->x + first * d, count, d, d, simd->mr, packed);
-    for (size_t i = 0; i < count * s->keep; i++) {
-        s->value[first * s->keep + i] = -__builtin_inff();
-        s->index[first * s->keep + i] = IL_INDEX_NONE;
-    }
-    for (size_t j = 0; j < s->panels->rows; j += step) {
-        size_t width = s->panels->rows - j < step ? s->panels->rows - j : step;
-        simd->gemm_f32(count, width, d, packed, s->panels->data + j * d, tile, COLUMNS,
-                       0);
-        for (size_t i = 0; i < count; i++) {
-            const float *last = s->value + (first + i) * s->keep + s->keep - 1;
-            for (size_t q = 0; q < width; q++) {
-                if (tile[i * COLUMNS + q] > *last) {
-                    insert(s, first + i, tile[i * COLUMNS + q], (uint32_t)(j + q));
-                }
-            }
-        }
-    }
+    const struct il_topk_block block = {.k = d,
+                                        .top = s->keep,
+                                        .a = s->packed[thread],
+                                        .a_rows = count,
+                                        .b = s->panels->data,
+                                        .b_rows = s->panels->rows,
+                                        .row_value = s->value + first * s->keep,
+                                        .row_index = s->index + first * s->keep,
+                                        .scratch = s->scratch[thread]};
+    simd->pack_f32(s->side->x + first * d, count, d, d, simd->mr, s->packed[thread]);
+    il_topk_clear(block.row_value, block.row_index, count * s->keep);
+    simd->topk_f32(&block);
 }
 
 enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
@@ -73,9 +49,9 @@ enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
     enum il_status status = s ? IL_OK : IL_ENOMEM;
     status = status ? status : il_panels_build(frame, &plain, targets, count, &panels);
     for (unsigned t = 0; t < threads && !status; t++) {
-        size_t floats = (ROWS + frame->simd->mr) * side->d + ROWS * COLUMNS;
-        s->scratch[t] = il_alloc(floats, sizeof(float));
-        status = s->scratch[t] ? IL_OK : IL_ENOMEM;
+        s->packed[t] = il_alloc((ROWS + frame->simd->mr) * side->d, sizeof(float));
+        s->scratch[t] = il_alloc(il_topk_scratch(keep, side->d, ROWS, count), 1);
+        status = s->packed[t] && s->scratch[t] ? IL_OK : IL_ENOMEM;
     }
     if (!status) {
         s->frame = frame;
@@ -88,6 +64,7 @@ enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
         frame->multiply_adds += (double)side->rows * (double)count * (double)side->d;
     }
     for (unsigned t = 0; s && t < threads; t++) {
+        il_free(s->packed[t]);
         il_free(s->scratch[t]);
     }
     il_free(s);

@@ -145,19 +145,24 @@ static void topk_block(const struct il_simd *s, const struct shape *h, size_t i,
         .b_index = h->named ? u.b_index : NULL,
         .row_value = il_kt_buffer(5, bytes, sizeof(float), h->place),
         .row_index = il_kt_buffer(6, bytes, sizeof(float), h->place),
-        .col_value = il_kt_buffer(7, u.m * sizeof(float), sizeof(float), h->place),
-        .col_index = il_kt_buffer(8, u.m * sizeof(float), sizeof(float), h->place),
         .scratch = u.scratch,
     };
+    const size_t col_bytes = u.m * h->col_top * sizeof(float);
+    if (h->col_top > 0) {
+        block.col_value = il_kt_buffer(7, col_bytes, sizeof(float), h->place);
+        block.col_index = il_kt_buffer(8, col_bytes, sizeof(float), h->place);
+        memcpy(block.col_value, got_col.value + j, col_bytes);
+        memcpy(block.col_index, got_col.index + j, col_bytes);
+    }
     memcpy(block.row_value, got_row.value + i * top, bytes);
     memcpy(block.row_index, got_row.index + i * top, bytes);
-    memcpy(block.col_value, got_col.value + j, u.m * sizeof(float));
-    memcpy(block.col_index, got_col.index + j, u.m * sizeof(float));
     s->topk_f32(&block);
     memcpy(got_row.value + i * top, block.row_value, bytes);
     memcpy(got_row.index + i * top, block.row_index, bytes);
-    memcpy(got_col.value + j, block.col_value, u.m * sizeof(float));
-    memcpy(got_col.index + j, block.col_index, u.m * sizeof(float));
+    if (h->col_top > 0) {
+        memcpy(got_col.value + j, block.col_value, col_bytes);
+        memcpy(got_col.index + j, block.col_index, col_bytes);
+    }
 }
 
 /* Lists to and from struct il_top2; with one place the second must stay as it is. */
@@ -256,12 +261,13 @@ static void fill(const struct shape *h)
     }
 }
 
-/* Lists of one, two or, for topk, up to 64 places. */
+/* Lists of one, two or, for topk, up to 64 places, and for topk in every third turn none
+   of columns. */
 static void set_top(struct shape *h, size_t turn)
 {
     static const size_t tops[] = {1, 2, 3, 5, 10, 16, 31, 64};
     h->row_top = h->topk ? tops[turn % 8] : 1 + turn % 2;
-    h->col_top = h->topk ? 1 : h->row_top;
+    h->col_top = h->topk ? turn % 3 != 0 : h->row_top;
 }
 
 /* Every size for rows, then for columns; one block, then many. */
