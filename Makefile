@@ -109,6 +109,7 @@ SUPPORT_MAIN := $(if $(SUPPORT_SRC),$(shell grep -l '^int main\b' $(SUPPORT_SRC)
 SUPPORT_OBJ := $(filter-out $(SUPPORT_MAIN),$(SUPPORT_SRC))
 SUPPORT_OBJ := $(SUPPORT_OBJ:%=$(BUILD)/faults/%.o)
 KERNEL_OBJ := $(patsubst %,$(BUILD)/lib/%.o,$(wildcard tests/kernels/*.c))
+PEAK_OBJ := $(BUILD)/lib/src/link/bench_peak.c.o
 
 STATIC := $(BUILD)/libisolink.a
 SHARED := $(BUILD)/libisolink.so.$(VERSION)
@@ -430,8 +431,9 @@ $(BUILD)/integration/%: $(BUILD)/faults/tests/fault/%.c.o $(SUPPORT_LIB) $(FAULT
 	$(Q)mkdir -p $(@D)
 	$(Q)$(cmocka_link)
 
-# Kernels and their runner alone: no other library, so one static program runs under qemu.
-$(KERNELS): $(KERNEL_OBJ) $(SIMD_OBJ)
+# Kernels, their runner and the peaks alone: no other library, so one static program runs
+# under qemu.
+$(KERNELS): $(KERNEL_OBJ) $(PEAK_OBJ) $(SIMD_OBJ)
 	$(say) LD $@
 	$(Q)$(link) $(if $(HAVE_SLEEF),-lsleef) -lm -lpthread
 
@@ -464,9 +466,10 @@ fuzz-run: $(addprefix $(BUILD)/fuzz/fuzz_,$(FUZZERS))
 	    [ "$${PIPESTATUS[0]}" = 0 ] || exit 1; \
 	done
 
-## bench-kernels: time and spread of every kernel, as JSON
+## bench-kernels: speed, spread and share of the peak; ARGS='--quick --only match3_i8'
 bench-kernels: $(KERNELS)
-	@$(KERNELS) --bench $(ARGS)
+	@$(KERNELS) --bench --json $(BUILD)/bench_kernels.json $(ARGS)
+	@echo 'the same as lines of JSON: $(BUILD)/bench_kernels.json'
 
 $(BUILD)/tools/bench_quality: $(BENCH_PARTS:%=$(BUILD)/lib/%.o)
 
@@ -498,7 +501,8 @@ PEERS_LIBS = $(if $(findstring -DHAVE_FAISS,$1),$(FAISS_LIBS) -fopenmp) \
 $(BUILD)/lib/tests/peers/bench_peers_hnsw.cpp.o: PEERS_ISA := \
     $(if $(filter x86_64,$(ARCH)),$(if $(call CPU_HAS,avx512bw),$(FLAGS_avx512),\
         $(if $(call CPU_HAS,avx2),$(FLAGS_avx2))))
-$(PEERS_OBJ): $(BUILD)/lib/%.cpp.o: %.cpp tests/peers/bench_peers.h simd/simd.h
+$(PEERS_OBJ): $(BUILD)/lib/%.cpp.o: %.cpp tests/peers/bench_peers.h simd/simd.h \
+    src/link/bench_peak.h
 	$(say) CXX $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CXX) -I. -std=c++17 -O2 -Wall -Wextra -Wno-maybe-uninitialized \

@@ -58,15 +58,18 @@ struct il_bench {
 };
 
 /**
- * Measures the multiply-add peak of every available instruction set, the copying speed,
+ * Measures the multiply-add peaks of every available instruction set, the copying speed,
  * and each kernel of the instruction set in use beside the one of them that limits it.
  *
- * The peak is that of independent multiply-add chains in registers (of a multiplication
- * and an addition for "ref"), the copying speed that of memcpy between blocks of the size
- * that the kernel works on; the limit of a kernel of narrow integers is what the peak
- * would be if each instruction did as many of them as fit. Both are measured again around
- * every round of a kernel, so a machine that changes its clock moves the rates more than
- * the shares. Rates are per second of processor time, so that other load disturbs little.
+ * The peaks are those of independent multiply-add chains in registers (of a
+ * multiplication and an addition for "ref"): of f32, and of bytes that are added up in 32
+ * bits ("multiply-add i8"), by the best instructions that this machine has. The limit of
+ * a kernel of f64 or of bits follows from the peak of f32 and from how many fit an
+ * instruction. The copying speed is that of memcpy between blocks of the size that the
+ * kernel works on. All are measured again around every round of a kernel, so a machine
+ * that changes its clock moves the rates more than the shares. Rates are per second of
+ * processor time, so that other load disturbs little. A kernel that this machine has not
+ * got (match3_i8 without products of bytes) has no line.
  * \param config  copied; NULL = defaults
  * \return IL_OK; IL_EARG; IL_ENOMEM
  * Cost: some seconds, some 20 MB a thread. Uses its own threads; runs at one time disturb

@@ -25,8 +25,8 @@ static const char help[] =
     "  -h, --help       this text\n"
     "\n"
     "A kernel that multiplies is compared with the multiply-add peak of its instruction\n"
-    "set, one that moves data with the copying speed, which those that read more than\n"
-    "they write can pass.\n"
+    "set, of i8 when it multiplies bytes, one that moves data with the copying speed,\n"
+    "which those that read more than they write can pass.\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage.\n";
 
@@ -108,26 +108,26 @@ static void put_table(FILE *stream, const struct il_bench *bench)
 {
     fprintf(stream, "instruction set  %s (this machine has %s; ISOLINK_ISA lowers it)\n",
             bench->isa, bench->available);
-    fprintf(stream, "%-20s %-18s %7s %12s\n", "limit", "rows x dim", "threads", "speed");
+    fprintf(stream, "%-24s %-18s %7s %12s\n", "limit", "rows x dim", "threads", "speed");
     for (size_t i = 0; i < bench->peaks; i++) {
         const struct il_bench_line *line = &bench->peak[i];
         char name[48];
 
         snprintf(name, sizeof name, "%s%s%s", line->name,
-                 line->unit == IL_BENCH_FLOPS ? ", " : "",
-                 line->unit == IL_BENCH_FLOPS ? line->isa : "");
-        fprintf(stream, "%-20s", name);
+                 line->unit != IL_BENCH_BYTES ? ", " : "",
+                 line->unit != IL_BENCH_BYTES ? line->isa : "");
+        fprintf(stream, "%-24s", name);
         put_size(stream, line);
         fprintf(stream, " %7u", line->threads);
         put_rate(stream, line);
         fputc('\n', stream);
     }
-    fprintf(stream, "\n%-20s %-18s %7s %12s %12s\n", "kernel", "rows x cols x dim",
+    fprintf(stream, "\n%-24s %-18s %7s %12s %12s\n", "kernel", "rows x cols x dim",
             "threads", "speed", "of limit");
     for (size_t i = 0; i < bench->kernels; i++) {
         const struct il_bench_line *line = &bench->kernel[i];
 
-        fprintf(stream, "%-20s", line->name);
+        fprintf(stream, "%-24s", line->name);
         put_size(stream, line);
         fprintf(stream, " %7u", line->threads);
         put_rate(stream, line);

@@ -25,9 +25,27 @@ struct bench {
     double processor, wall; /* of all timings */
     /* What the next timing runs. */
     void (*call)(struct il_work *work);
+    double (*peak)(enum il_isa isa, long passes);
     size_t repeat;
     enum il_isa isa;
     long passes;
+};
+
+/* What a kernel that multiplies can reach: so many times the rate of a peak, on vectors
+   and with the scalar code of ref. Bits go 32 where the peak does one float, by three
+   instructions (exclusive or, count, add) for its one; scalar code does 64. */
+struct limit {
+    enum il_bench_unit unit;
+    double (*peak)(enum il_isa isa, long passes); /* NULL: the copying speed */
+    double vector, scalar;
+};
+
+static const struct limit limits[IL_WORK_LIMITS] = {
+    [IL_WORK_F32] = {IL_BENCH_FLOPS, il_peak_run, 1, 1},
+    [IL_WORK_F64] = {IL_BENCH_FLOPS, il_peak_run, 0.5, 1},
+    [IL_WORK_I8] = {IL_BENCH_OPS, il_peak_run_i8, 1, 1},
+    [IL_WORK_ONE_BIT] = {IL_BENCH_OPS, il_peak_run, 32.0 / 3, 64.0 / 3},
+    [IL_WORK_COPY] = {IL_BENCH_BYTES, NULL, 1, 1},
 };
 
 static double seconds_of(clockid_t clock)
@@ -52,7 +70,7 @@ static void task_peak(void *context, size_t task, unsigned thread)
     struct bench *b = context;
     double start = seconds_of(CLOCK_THREAD_CPUTIME_ID);
     (void)thread;
-    (void)il_peak_run(b->isa, b->passes);
+    (void)b->peak(b->isa, b->passes);
     b->work[task].seconds = seconds_of(CLOCK_THREAD_CPUTIME_ID) - start;
 }
 
@@ -81,13 +99,15 @@ static double times_for(double seconds, double once)
 }
 
 /* Operations a second of so many threads. */
-static double peak_rate(struct bench *b, enum il_isa isa, unsigned threads)
+static double peak_rate(struct bench *b, const struct limit *limit, enum il_isa isa,
+                        unsigned threads)
 {
+    b->peak = limit->peak;
     b->isa = isa;
     b->passes = 2000;
     double once = timed(b, task_peak, 1);
     b->passes = (long)(2000 * times_for(b->target / 4, once));
-    double work = il_peak_run(isa, 1) * (double)b->passes * threads;
+    double work = limit->peak(isa, 1) * (double)b->passes * threads;
     return work / timed(b, task_peak, threads);
 }
 
@@ -114,12 +134,13 @@ static double call_rate(struct bench *b, const struct il_work_kernel *kernel,
 static double limit_rate(struct bench *b, const struct il_work_kernel *kernel,
                          unsigned threads)
 {
+    const struct limit *limit = &limits[kernel->limit];
     enum il_isa isa = il_simd()->isa;
-    if (kernel->unit == IL_BENCH_BYTES)
+    if (!limit->peak)
         return call_rate(b, il_work_copying(), threads,
                          call_repeat(b, il_work_copying(), b->target / 4));
-    return peak_rate(b, isa, threads) *
-           (isa == IL_ISA_REF ? kernel->scalar : kernel->limit);
+    return peak_rate(b, limit, isa, threads) *
+           (isa == IL_ISA_REF ? limit->scalar : limit->vector);
 }
 
 static int compare(const void *x, const void *y)
@@ -160,7 +181,7 @@ static void measure(struct bench *b, const struct il_work_kernel *kernel,
     }
     *line = (struct il_bench_line){.name = kernel->name,
                                    .isa = b->out->isa,
-                                   .unit = kernel->unit,
+                                   .unit = limits[kernel->limit].unit,
                                    .rows = w->n,
                                    .columns = w->m,
                                    .k = w->k,
@@ -237,45 +258,71 @@ static enum il_status bench_kernel(struct bench *b, const struct il_work_kernel 
     return IL_OK;
 }
 
-static void add_peak(struct bench *b, const char *name, enum il_isa isa, unsigned threads)
+/* A line about a limit itself, from its rates of all rounds. */
+static void add_peak(struct bench *b, struct il_bench_line about, double *rate)
 {
-    double rate[ROUNDS_MAX], share[ROUNDS_MAX];
+    double share[ROUNDS_MAX];
     struct il_bench_line *line = &b->out->peak[b->out->peaks++];
-    int copy = name == il_work_copying()->name;
-    size_t repeat = copy ? call_repeat(b, il_work_copying(), b->target) : 0;
 
-    for (int r = 0; r < b->rounds; r++)
-        rate[r] = copy ? call_rate(b, il_work_copying(), threads, repeat)
-                       : peak_rate(b, isa, threads);
     qsort(rate, (size_t)b->rounds, sizeof *rate, compare);
     for (int r = 0; r < b->rounds; r++)
         share[r] = rate[r] / rate[b->rounds / 2];
-    *line = (struct il_bench_line){.name = name,
-                                   .isa = copy ? b->out->isa : il_isa_name(isa),
-                                   .unit = copy ? IL_BENCH_BYTES : IL_BENCH_FLOPS,
-                                   .rows = copy ? il_work_copying()->n : 0,
-                                   .k = copy ? il_work_copying()->k : 0,
-                                   .threads = threads};
+    *line = about;
     summarise(line, rate, rate, share, b->rounds);
+}
+
+static void bench_multiply_add(struct bench *b, const char *name, enum il_work_limit of,
+                               enum il_isa isa, unsigned threads)
+{
+    double rate[ROUNDS_MAX];
+
+    for (int r = 0; r < b->rounds; r++)
+        rate[r] = peak_rate(b, &limits[of], isa, threads);
+    add_peak(b,
+             (struct il_bench_line){.name = name,
+                                    .isa = il_isa_name(isa),
+                                    .unit = limits[of].unit,
+                                    .threads = threads},
+             rate);
+}
+
+static void bench_copying(struct bench *b, unsigned threads)
+{
+    const struct il_work_kernel *copying = il_work_copying();
+    size_t repeat = call_repeat(b, copying, b->target);
+    double rate[ROUNDS_MAX];
+
+    for (int r = 0; r < b->rounds; r++)
+        rate[r] = call_rate(b, copying, threads, repeat);
+    add_peak(b,
+             (struct il_bench_line){.name = copying->name,
+                                    .isa = b->out->isa,
+                                    .unit = limits[copying->limit].unit,
+                                    .rows = copying->n,
+                                    .k = copying->k,
+                                    .threads = threads},
+             rate);
 }
 
 static enum il_status bench_peaks(struct bench *b)
 {
+    unsigned step = b->threads > 1 ? b->threads - 1 : 1; /* one thread, then all */
+
     for (int isa = IL_ISA_REF; isa <= IL_ISA_AVX512; isa++) {
         struct il_simd table;
         il_simd_init(&table, (enum il_isa)isa);
         if ((int)table.isa != isa)
             continue;
-        add_peak(b, "multiply-add", table.isa, 1);
-        if (b->threads > 1)
-            add_peak(b, "multiply-add", table.isa, b->threads);
+        for (unsigned t = 1; t <= b->threads; t += step)
+            bench_multiply_add(b, "multiply-add", IL_WORK_F32, table.isa, t);
+        for (unsigned t = 1; t <= b->threads; t += step)
+            bench_multiply_add(b, "multiply-add i8", IL_WORK_I8, table.isa, t);
     }
     enum il_status status = work_open_all(b, il_work_copying(), il_work_copying()->n, 0);
     if (status)
         return status;
-    add_peak(b, il_work_copying()->name, il_simd()->isa, 1);
-    if (b->threads > 1)
-        add_peak(b, il_work_copying()->name, il_simd()->isa, b->threads);
+    for (unsigned t = 1; t <= b->threads; t += step)
+        bench_copying(b, t);
     work_close_all(b);
     return IL_OK;
 }
@@ -314,7 +361,8 @@ enum il_status il_bench_run(struct il_bench *out, const struct il_bench_config *
     status = b.work ? bench_peaks(&b) : IL_ENOMEM;
     const struct il_work_kernel *kernels = il_work_kernels(&count);
     for (size_t i = 0; i < count && !status; i++)
-        status = bench_kernel(&b, &kernels[i]);
+        if (il_work_available(&kernels[i]))
+            status = bench_kernel(&b, &kernels[i]);
     il_free(b.work);
     il_pool_close(&b.pool);
     out->processor = b.wall > 0 ? b.processor / b.wall : 1;

@@ -224,82 +224,66 @@ static void call_quantise(struct il_work *w)
 /* -------------------------------------------------------------------------------- table
  */
 
-/* One instruction multiplies and adds four bytes where it does one float. */
-#define INT8 4
-/* 32 bits where it does one float (two operations, as the multiply-add is), by three
-   instructions: exclusive or, count, add. Scalar code does 64 bits. */
-#define BITS (32.0 / 3)
-
 static const struct il_work_kernel kernels[] = {
-    {"match3_f32", call_match3, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 16, 0, 1,
+    {"match3_f32", call_match3, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 16, 0},
+    {"match3_f32", call_match3, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 64, 0},
+    {"match3_f32", call_match3, IL_WORK_PANELS, IL_WORK_F32, 2, 2048, 2048, 256, 0},
+    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 16,
      1},
-    {"match3_f32", call_match3, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 64, 0, 1,
+    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 64,
      1},
-    {"match3_f32", call_match3, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 2048, 2048, 256, 0, 1,
+    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_WORK_F32, 2, 2048, 2048, 256,
      1},
-    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 16,
-     1, 1, 1},
-    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 64,
-     1, 1, 1},
-    {"match1_f32, 1 best", call_match1, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 2048, 2048,
-     256, 1, 1, 1},
-    {"match1_f32, 2 best", call_match1, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 64,
-     2, 1, 1},
-    {"topk_f32, 10 best", call_topk, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 4096, 4096, 64,
-     TOPK, 1, 1},
-    {"match3_i8", call_match3_i8, IL_WORK_PANELS, IL_BENCH_OPS, 2, 4096, 4096, 64, 0,
-     INT8, 1},
-    {"match3_i8", call_match3_i8, IL_WORK_PANELS, IL_BENCH_OPS, 2, 2048, 2048, 256, 0,
-     INT8, 1},
-    {"gemm_f32", call_gemm, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 960, 1024, 64, 0, 1, 1},
-    {"gemm_f32", call_gemm, IL_WORK_PANELS, IL_BENCH_FLOPS, 2, 960, 1024, DIM, 0, 1, 1},
-    {"rows_f32", call_rows_f32, IL_WORK_STORED, IL_BENCH_FLOPS, 2, 2048, 64, DIM, 0, 1,
-     1},
-    {"rows_f16", call_rows_f16, IL_WORK_STORED, IL_BENCH_FLOPS, 2, 2048, 64, DIM, 0, 1,
-     1},
-    {"rows_e4m3", call_rows_e4m3, IL_WORK_STORED, IL_BENCH_FLOPS, 2, 2048, 64, DIM, 0, 1,
-     1},
-    {"rows_i8", call_rows_i8, IL_WORK_STORED, IL_BENCH_FLOPS, 2, 2048, 64, DIM, 0, 1, 1},
-    {"rows_i8i8", call_rows_i8i8, IL_WORK_STORED, IL_BENCH_OPS, 2, 2048, 64, DIM, 0, INT8,
-     1},
-    {"hamming_block", call_hamming_block, IL_WORK_BITS, IL_BENCH_OPS, 2, 1024, 1024, DIM,
-     0, BITS, 2 * BITS},
-    {"dot_f32", call_dot, IL_WORK_FLAT, IL_BENCH_FLOPS, 2, ROWS, 0, DIM, 0, 1, 1},
-    {"dot_f64", call_dot_f64, IL_WORK_FLAT, IL_BENCH_FLOPS, 2, ROWS, 0, DIM, 0, 0.5, 1},
-    {"pack_f32", call_pack, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1, 1},
-    {"normalise_f32", call_normalise, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1,
-     1},
-    {"axpy_f32", call_axpy, IL_WORK_FLAT, IL_BENCH_BYTES, 12, ROWS, 0, DIM, 0, 1, 1},
-    {"scale_f32", call_scale, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1, 1},
-    {"distance_f32", call_distance, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1,
-     1},
-    {"gauss_f32", call_gauss, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1, 1},
-    {"abs_max_f32", call_abs_max, IL_WORK_FLAT, IL_BENCH_BYTES, 4, ROWS, 0, DIM, 0, 1, 1},
-    {"quantise_i8", call_quantise, IL_WORK_FLAT, IL_BENCH_BYTES, 5, ROWS, 0, DIM, 0, 1,
-     1},
-    {"rows_pack_i8", call_rows_pack_i8, IL_WORK_FLAT, IL_BENCH_BYTES, 2, ROWS, 0, DIM, 0,
-     1, 1},
-    {"sign_bits", call_sign_bits, IL_WORK_FLAT, IL_BENCH_BYTES, 4.125, ROWS, 0, DIM, 0, 1,
-     1},
-    {"hamming_row", call_hamming_row, IL_WORK_FLAT, IL_BENCH_BYTES, 0.125, ROWS, 0, DIM,
-     0, 1, 1},
-    {"f16_to_f32", call_f16, IL_WORK_FLAT, IL_BENCH_BYTES, 6, ROWS, 0, DIM, 0, 1, 1},
-    {"i8_to_f32", call_i8, IL_WORK_FLAT, IL_BENCH_BYTES, 5, ROWS, 0, DIM, 0, 1, 1},
-    {"u8_to_f32", call_u8, IL_WORK_FLAT, IL_BENCH_BYTES, 5, ROWS, 0, DIM, 0, 1, 1},
-    {"f64_to_f32", call_f64, IL_WORK_FLAT, IL_BENCH_BYTES, 12, ROWS, 0, DIM, 0, 1, 1},
-    {"axpy_f64", call_axpy_f64, IL_WORK_FLAT, IL_BENCH_BYTES, 24, ROWS, 0, DIM, 0, 1, 1},
-    {"rot_f64", call_rot_f64, IL_WORK_FLAT, IL_BENCH_BYTES, 32, ROWS, 0, DIM, 0, 1, 1},
+    {"match1_f32, 2 best", call_match1, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 64,
+     2},
+    {"topk_f32, 10 best", call_topk, IL_WORK_PANELS, IL_WORK_F32, 2, 4096, 4096, 64,
+     TOPK},
+    {"match3_i8", call_match3_i8, IL_WORK_PANELS, IL_WORK_I8, 2, 4096, 4096, 64, 0},
+    {"match3_i8", call_match3_i8, IL_WORK_PANELS, IL_WORK_I8, 2, 2048, 2048, 256, 0},
+    {"gemm_f32", call_gemm, IL_WORK_PANELS, IL_WORK_F32, 2, 960, 1024, 64, 0},
+    {"gemm_f32", call_gemm, IL_WORK_PANELS, IL_WORK_F32, 2, 960, 1024, DIM, 0},
+    {"rows_f32", call_rows_f32, IL_WORK_STORED, IL_WORK_F32, 2, 2048, 64, DIM, 0},
+    {"rows_f16", call_rows_f16, IL_WORK_STORED, IL_WORK_F32, 2, 2048, 64, DIM, 0},
+    {"rows_e4m3", call_rows_e4m3, IL_WORK_STORED, IL_WORK_F32, 2, 2048, 64, DIM, 0},
+    {"rows_i8", call_rows_i8, IL_WORK_STORED, IL_WORK_F32, 2, 2048, 64, DIM, 0},
+    {"rows_i8i8", call_rows_i8i8, IL_WORK_STORED, IL_WORK_I8, 2, 2048, 64, DIM, 0},
+    {"hamming_block", call_hamming_block, IL_WORK_BITS, IL_WORK_ONE_BIT, 2, 1024, 1024,
+     DIM, 0},
+    {"dot_f32", call_dot, IL_WORK_FLAT, IL_WORK_F32, 2, ROWS, 0, DIM, 0},
+    {"dot_f64", call_dot_f64, IL_WORK_FLAT, IL_WORK_F64, 2, ROWS, 0, DIM, 0},
+    {"pack_f32", call_pack, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"normalise_f32", call_normalise, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"axpy_f32", call_axpy, IL_WORK_FLAT, IL_WORK_COPY, 12, ROWS, 0, DIM, 0},
+    {"scale_f32", call_scale, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"distance_f32", call_distance, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"gauss_f32", call_gauss, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"abs_max_f32", call_abs_max, IL_WORK_FLAT, IL_WORK_COPY, 4, ROWS, 0, DIM, 0},
+    {"quantise_i8", call_quantise, IL_WORK_FLAT, IL_WORK_COPY, 5, ROWS, 0, DIM, 0},
+    {"rows_pack_i8", call_rows_pack_i8, IL_WORK_FLAT, IL_WORK_COPY, 2, ROWS, 0, DIM, 0},
+    {"sign_bits", call_sign_bits, IL_WORK_FLAT, IL_WORK_COPY, 4.125, ROWS, 0, DIM, 0},
+    {"hamming_row", call_hamming_row, IL_WORK_FLAT, IL_WORK_COPY, 0.125, ROWS, 0, DIM, 0},
+    {"f16_to_f32", call_f16, IL_WORK_FLAT, IL_WORK_COPY, 6, ROWS, 0, DIM, 0},
+    {"i8_to_f32", call_i8, IL_WORK_FLAT, IL_WORK_COPY, 5, ROWS, 0, DIM, 0},
+    {"u8_to_f32", call_u8, IL_WORK_FLAT, IL_WORK_COPY, 5, ROWS, 0, DIM, 0},
+    {"f64_to_f32", call_f64, IL_WORK_FLAT, IL_WORK_COPY, 12, ROWS, 0, DIM, 0},
+    {"axpy_f64", call_axpy_f64, IL_WORK_FLAT, IL_WORK_COPY, 24, ROWS, 0, DIM, 0},
+    {"rot_f64", call_rot_f64, IL_WORK_FLAT, IL_WORK_COPY, 32, ROWS, 0, DIM, 0},
 };
 _Static_assert(2 * sizeof kernels / sizeof *kernels <= IL_BENCH_KERNELS_MAX,
                "a line for one thread and one for all");
 
 static const struct il_work_kernel copying = {
-    "copy", call_copy, IL_WORK_FLAT, IL_BENCH_BYTES, 8, ROWS, 0, DIM, 0, 1, 1};
+    "copy", call_copy, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0};
 
 const struct il_work_kernel *il_work_kernels(size_t *count)
 {
     *count = sizeof kernels / sizeof *kernels;
     return kernels;
+}
+
+int il_work_available(const struct il_work_kernel *kernel)
+{
+    return kernel->call != call_match3_i8 || il_simd()->match3_i8 != NULL;
 }
 
 const struct il_work_kernel *il_work_copying(void)

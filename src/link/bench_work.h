@@ -45,23 +45,32 @@ enum il_work_kind {
     IL_WORK_BITS    /* signs */
 };
 
+/** What limits a kernel: the multiply-add peak of its type, or the copying speed. */
+enum il_work_limit {
+    IL_WORK_F32,
+    IL_WORK_F64,
+    IL_WORK_I8,
+    IL_WORK_ONE_BIT,
+    IL_WORK_COPY,
+    IL_WORK_LIMITS
+};
+
 /** One kernel on one problem. */
 struct il_work_kernel {
     const char *name;
     void (*call)(struct il_work *work);
     enum il_work_kind kind;
-    enum il_bench_unit unit;
+    enum il_work_limit limit;
     double each;    /* operations of n x m x k, or bytes of n x k */
     size_t n, m, k; /* largest problem */
     size_t top;     /* places of a list */
-    double limit;   /* of the f32 multiply-add peak: what its type can reach */
-    double scalar;  /* the same of ref's peak */
 };
 
 /** All of them; the count goes to count. */
 const struct il_work_kernel *il_work_kernels(size_t *count);
-/** memcpy, the limit of kernels that count bytes; its problem suits those of kind flat.
- */
+/** 0: this machine has not got it (match3_i8 wants products of bytes). */
+int il_work_available(const struct il_work_kernel *kernel);
+/** memcpy, the limit of kernels that move data; its problem suits those of kind flat. */
 const struct il_work_kernel *il_work_copying(void);
 
 /** Allocates and fills a problem of n x m; number: another one for every thread.

@@ -223,30 +223,49 @@ static void test_isa(enum il_isa isa, int quick)
     printf("%s: %d passed\n", il_isa_name(isa), passed_count - before);
 }
 
+static int usage(const char *program)
+{
+    fprintf(stderr,
+            "usage: %s [--quick]\n"
+            "       %s --bench [--quick] [--only TEXT] [--json FILE]\n"
+            "  --only: cases whose kernel and instruction set, as in 'match3_i8 avx512', "
+            "hold TEXT\n"
+            "  --json: the rows of the table as lines of JSON too\n",
+            program, program);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    int quick = 0;
-    int bench = 0;
+    struct il_kt_bench_options options = {.only = ""};
+    int bench = 0, bench_only = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0) {
-            quick = 1;
+            options.quick = 1;
         } else if (strcmp(argv[i], "--bench") == 0) {
             bench = 1;
+        } else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc) {
+            options.only = argv[++i];
+            bench_only = 1;
+        } else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc) {
+            options.json = argv[++i];
+            bench_only = 1;
         } else {
-            fprintf(stderr, "usage: %s [--quick] [--bench]\n", argv[0]);
-            return 2;
+            return usage(argv[0]);
         }
     }
     if (bench) {
-        il_kt_bench(quick);
-        return 0;
+        return il_kt_bench(&options) ? 0 : 1;
+    }
+    if (bench_only) {
+        return usage(argv[0]);
     }
     printf("instruction sets: %s; seed %llx\n", il_simd_available(),
            (unsigned long long)state);
     open_slots();
     il_kt_table(&passed_count, &failed_count);
     for (int isa = IL_ISA_REF; isa <= IL_ISA_AVX512; isa++) {
-        test_isa((enum il_isa)isa, quick);
+        test_isa((enum il_isa)isa, options.quick);
     }
     printf("%d passed, %d failed\n", passed_count, failed_count);
     return failed_count != 0;

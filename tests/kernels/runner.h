@@ -69,10 +69,14 @@ void il_kt_rows_i8(const struct il_kt *t);
 void il_kt_bits(const struct il_kt *t);
 void il_kt_table(int *passed, int *failed);
 
-/** Speed of kernels per instruction set, a JSON line each. */
-void il_kt_bench(int quick);
-void il_kt_bench_rows(int quick);
-/** GFLOP/s of fma in registers; 0 = not known. */
-double il_kt_bench_peak(enum il_isa isa);
+/** What --bench times, and where its figures go besides the table on stdout. */
+struct il_kt_bench_options {
+    int quick;
+    const char *only; /* cases whose "KERNEL ISA" holds this; "" = all */
+    const char *json; /* a file of JSON, a line for every row of the table; NULL = none */
+};
+
+/** Times the kernels of every instruction set but ref. 0 = the file was not written. */
+int il_kt_bench(const struct il_kt_bench_options *options);
 
 #endif

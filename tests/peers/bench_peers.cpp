@@ -2,8 +2,9 @@
 //
 // Our matchers beside OpenBLAS, FAISS and hnswlib on the same data: nearest neighbours of
 // two sets of n unit rows, both ways. Alternating rounds; median, least and most; speed
-// as operations of one pass (2 n n k) per second, and as a share of the fma peak that was
-// measured between the methods. `--help` lists the options.
+// as operations of one pass (2 n n k) per second, and as a share of the peak, of fma or
+// of products of bytes, that was measured between the methods. `--help` lists the
+// options.
 #include "bench_peers.h"
 
 #include <algorithm>
@@ -98,6 +99,7 @@ std::vector<Result> run(Problem &p, const Options &o, const Methods &methods)
                 continue;
             }
             samples[c].seconds.push_back(time);
+            samples[c].peak.push_back(m.bytes ? i8_peak(o.isa, threads) : peak);
             one.push_back(one_now);
             peaks[at].push_back(peak);
         }
@@ -110,12 +112,12 @@ std::vector<Result> run(Problem &p, const Options &o, const Methods &methods)
                            static_cast<double>(p.k);
         const double own = median(samples[at * methods.size()].seconds);
         const auto threads = static_cast<double>(o.threads[at]);
-        results.push_back({p.n, p.k, static_cast<int>(o.threads[at]),
-                           methods[c % methods.size()].name, median(s),
-                           *std::min_element(s.begin(), s.end()),
-                           *std::max_element(s.begin(), s.end()), ops / median(s) / 1e9,
-                           median(peaks[at]), median(s) / own, agree[c % methods.size()],
-                           peak_ratio(one, peaks[at]) >= 0.95 * threads});
+        results.push_back(
+            {p.n, p.k, static_cast<int>(o.threads[at]), methods[c % methods.size()].name,
+             median(s), *std::min_element(s.begin(), s.end()),
+             *std::max_element(s.begin(), s.end()), ops / median(s) / 1e9,
+             median(samples[c].peak), median(s) / own, agree[c % methods.size()],
+             peak_ratio(one, peaks[at]) >= 0.95 * threads});
     }
     return results;
 }

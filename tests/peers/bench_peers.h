@@ -30,6 +30,7 @@ struct Method {
     std::string name;
     bool both_ways;
     std::function<void(int)> run;
+    bool bytes = false; // compared with the peak of products of bytes
 };
 
 using Methods = std::vector<Method>;
@@ -54,7 +55,10 @@ Range share(size_t n, size_t unit, int t, int threads);
 double now(int threads);
 void use_processor_time();
 
-/** GFLOP/s of independent fma chains in registers, all threads together; 0 = unknown. */
+/** GFLOP/s of independent fma chains in registers, all threads together; of scalar
+    multiplications and additions for ref. */
 double fma_peak(il_isa isa, int threads);
+/** The same of products of bytes added up in 32 bits, two operations each: Gop/s. */
+double i8_peak(il_isa isa, int threads);
 
 #endif

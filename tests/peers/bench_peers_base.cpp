@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Threads, clock and fma peak for bench_peers.
+// Threads, clock and multiply-add peaks for bench_peers.
 #include "bench_peers.h"
 
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <numeric>
 #include <thread>
+
+extern "C" {
+#include "src/link/bench_peak.h"
+}
 
 static bool processor_time;
 
@@ -48,63 +53,23 @@ Range share(size_t n, size_t unit, int t, int threads)
             std::min(n, units * (at + 1) / of * unit)};
 }
 
-// Ten chains, ten fma per pass: enough for a latency of 5 at two fma per cycle.
-#define EACH(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define ZERO_512(i) __m512 c##i = _mm512_setzero_ps();
-#define STEP_512(i)                                                                      \
-    c##i = _mm512_fmadd_ps(x, x, c##i);                                                  \
-    __asm__ volatile("" : "+v"(c##i));
-#define ZERO_256(i) __m256 c##i = _mm256_setzero_ps();
-#define STEP_256(i)                                                                      \
-    c##i = _mm256_fmadd_ps(x, x, c##i);                                                  \
-    __asm__ volatile("" : "+x"(c##i));
-
-__attribute__((target("avx512f"), noinline)) static double chains_512(long passes)
+// Some 10 ms of a peak on each thread, in 1e9 operations a second of all.
+static double peak(double (*run)(il_isa isa, long passes), il_isa isa, int threads)
 {
-    const __m512 x = _mm512_set1_ps(0.5f);
-    EACH(ZERO_512)
-    for (long i = 0; i < passes; i++) {
-        EACH(STEP_512)
-    }
-    return 2.0 * 10.0 * 16.0 * static_cast<double>(passes);
+    const long passes = 5000000;
+    std::vector<double> done(static_cast<size_t>(threads), 0.0);
+    const double start = now(threads);
+    parallel(threads, [&](int t) { done[static_cast<size_t>(t)] = run(isa, passes); });
+    const double time = now(threads) - start;
+    return std::accumulate(done.begin(), done.end(), 0.0) / time / 1e9;
 }
-
-__attribute__((target("avx2,fma"), noinline)) static double chains_256(long passes)
-{
-    const __m256 x = _mm256_set1_ps(0.5f);
-    EACH(ZERO_256)
-    for (long i = 0; i < passes; i++) {
-        EACH(STEP_256)
-    }
-    return 2.0 * 10.0 * 8.0 * static_cast<double>(passes);
-}
-#endif
 
 double fma_peak(il_isa isa, int threads)
 {
-    const long passes = 5000000; // some 10 ms
-    std::vector<double> done(static_cast<size_t>(threads), 0.0);
-    const double start = now(threads);
-    parallel(threads, [&](int t) {
-#if defined(__x86_64__)
-        double &mine = done[static_cast<size_t>(t)];
-        if (isa == IL_ISA_AVX512) {
-            mine = chains_512(passes);
-        } else if (isa == IL_ISA_AVX2) {
-            mine = chains_256(passes);
-        }
-#else
-        (void)isa;
-        (void)passes;
-        (void)t;
-#endif
-    });
-    const double time = now(threads) - start;
-    double sum = 0.0;
-    for (double d : done) {
-        sum += d;
-    }
-    return sum / time / 1e9;
+    return peak(il_peak_run, isa, threads);
+}
+
+double i8_peak(il_isa isa, int threads)
+{
+    return peak(il_peak_run_i8, isa, threads);
 }
