@@ -72,7 +72,7 @@ IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) $(C
 IL_CFLAGS = -std=c11 -O2 -fvisibility=hidden -fPIC $(CFLAGS) -ffp-contract=off \
     -fno-fast-math $(SAN_FLAGS) $(COVERAGE_FLAGS)
 IL_LDFLAGS = $(SAN_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
-LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) -lxxhash -lm -lpthread
+LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) -lxxhash -lzstd -lm -lpthread
 CLI_LIBS := -ljansson
 
 # Instruction sets by folder; everything outside these folders stays at the floor of the

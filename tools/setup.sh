@@ -24,6 +24,7 @@ needs_of_build() {
     need pkg-config "finds an installed libisolink" "command pkg-config"
     need libsleef-dev "exp() with equal bits on every CPU" "header sleef.h"
     need libxxhash-dev "checksums and hash tables" "header xxhash.h"
+    need libzstd-dev "compressed chunks of segments" "header zstd.h"
     need libjansson-dev "JSON reports of the program" "header jansson.h"
 }
 
