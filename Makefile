@@ -52,6 +52,9 @@ BUILD ?= build/$(ARCH)$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVERAGE),-
 # does it.
 HAVE_SLEEF := $(shell echo '$(hash)include <sleef.h>' | \
     $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
+# liburing likewise: without it files are read by pread alone. `make HAVE_URING=` does so.
+HAVE_URING := $(shell echo '$(hash)include <liburing.h>' | \
+    $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
 
 # ---------------------------------------------------------------------------------- flags
 
@@ -68,11 +71,13 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 SAN_FLAGS += $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
 COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -O0)
 
-IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) $(CPPFLAGS)
+IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) \
+    $(if $(HAVE_URING),,-DIL_NO_URING) $(CPPFLAGS)
 IL_CFLAGS = -std=c11 -O2 -fvisibility=hidden -fPIC $(CFLAGS) -ffp-contract=off \
     -fno-fast-math $(SAN_FLAGS) $(COVERAGE_FLAGS)
 IL_LDFLAGS = $(SAN_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
-LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) -lxxhash -lzstd -lm -lpthread
+LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) $(if $(HAVE_URING),-luring) -lxxhash -lzstd \
+    -lm -lpthread
 CLI_LIBS := -ljansson
 
 # Instruction sets by folder; everything outside these folders stays at the floor of the
@@ -518,6 +523,14 @@ $(BUILD)/bench_peers: $(PEERS_OBJ) $(STATIC)
 bench-peers: $(BUILD)/bench_peers
 	@$< $(ARGS)
 
+$(BUILD)/bench_io: $(BUILD)/lib/tests/io/bench_io.c.o $(STATIC)
+	$(say) LD $@
+	$(Q)$(link) $(LIB_LIBS)
+
+## bench-io: both ways to read files beside O_DIRECT threads; ARGS='--dir DIR --size 1024'
+bench-io: $(BUILD)/bench_io
+	@$< $(or $(ARGS),--dir $(BUILD))
+
 # gcov reads what gcc writes.
 COVERAGE_MAKE = COVERAGE=1 CC=$(if $(findstring clang,$(CC)),gcc,$(CC))
 ## coverage: line coverage of unit, integration and program tests, by file
@@ -582,8 +595,8 @@ cppcheck:
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
     $(PARTS) fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
-    bench-peers coverage style symbols check-layers check-headers format check-format \
-    tidy cppcheck FORCE
+    bench-peers bench-io coverage style symbols check-layers check-headers format \
+    check-format tidy cppcheck FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)

@@ -25,6 +25,7 @@ needs_of_build() {
     need libsleef-dev "exp() with equal bits on every CPU" "header sleef.h"
     need libxxhash-dev "checksums and hash tables" "header xxhash.h"
     need libzstd-dev "compressed chunks of segments" "header zstd.h"
+    need liburing-dev "reads many ranges of a file at once" "header liburing.h"
     need libjansson-dev "JSON reports of the program" "header jansson.h"
 }
 
