@@ -156,6 +156,9 @@ struct il_simd {
        out[(p k + q) w + r] = x[(p w + r) ld + q], rows past n are 0.
        out: ceil(n / w) w k floats */
     void (*pack_f32)(const float *x, size_t n, size_t k, size_t ld, size_t w, float *out);
+    /* The same of rows[0], .. rows[n - 1] of x, anywhere and in any order */
+    void (*pack_rows_f32)(const float *x, const uint32_t *rows, size_t n, size_t k,
+                          size_t ld, size_t w, float *out);
     /* C[i][j] = fma chain over q ascending of a[i][q] b[j][q], from +0 or, when
        accumulate, from the C there; a in panels of mr, b in panels of nr, both 64-byte
        aligned; c n x m, stride ld_c. n, m, k may be 0 */

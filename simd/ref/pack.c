@@ -2,13 +2,25 @@
 /* Panels: the definition. A copy, so no order of operations. */
 #include "../internal.h"
 
-void il_pack_f32_ref(const float *x, size_t n, size_t k, size_t ld, size_t w, float *out)
+static void pack(const float *x, const uint32_t *rows, size_t n, size_t k, size_t ld,
+                 size_t w, float *out)
 {
     for (size_t i = 0; i < n; i += w) {
         for (size_t q = 0; q < k; q++) {
-            for (size_t r = 0; r < w; r++) {
-                *out++ = i + r < n ? x[(i + r) * ld + q] : 0.0f;
+            for (size_t r = i; r < i + w; r++) {
+                *out++ = r < n ? x[(rows ? rows[r] : r) * ld + q] : 0.0f;
             }
         }
     }
+}
+
+void il_pack_f32_ref(const float *x, size_t n, size_t k, size_t ld, size_t w, float *out)
+{
+    pack(x, NULL, n, k, ld, w, out);
+}
+
+void il_pack_rows_f32_ref(const float *x, const uint32_t *rows, size_t n, size_t k,
+                          size_t ld, size_t w, float *out)
+{
+    pack(x, rows, n, k, ld, w, out);
 }

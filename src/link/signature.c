@@ -43,10 +43,9 @@ float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
     return out;
 }
 
-/* Scratch of one thread: gathered rows, their panels, signed rows; of a match in bytes.
- */
+/* Scratch of one thread: panels of rows, signed rows; of a match in bytes. */
 struct scratch {
-    float *rows, *panels, *sign;
+    float *panels, *sign;
     struct il_i8_rows bytes;
 };
 
@@ -96,15 +95,13 @@ static enum il_status scratch_open(struct scratch *s, const struct il_simd *simd
     size_t rows = (block + simd->mr - 1) / simd->mr * simd->mr;
     size_t k = il_signature_k(sig);
     size_t wide = part_width_max(sig) > k ? part_width_max(sig) : k;
-    s->rows = il_alloc(rows * wide, sizeof(float));
     s->panels = il_alloc(rows * wide, sizeof(float));
     s->sign = il_alloc((rows + simd->nr) * k, sizeof(float));
-    return s->rows && s->panels && s->sign ? IL_OK : IL_ENOMEM;
+    return s->panels && s->sign ? IL_OK : IL_ENOMEM;
 }
 
 static void scratch_close(struct scratch *s)
 {
-    il_free(s->rows);
     il_free(s->panels);
     il_free(s->sign);
     bytes_close(&s->bytes);
@@ -123,18 +120,22 @@ static void sign_part(const struct il_simd *simd, const struct il_part *part,
                       const uint32_t *rows, size_t first, size_t count, struct scratch *s,
                       float *out, size_t ld)
 {
-    float *to = part->map ? s->rows : out;
-    size_t ld_to = part->map ? part->d : ld;
-    for (size_t i = 0; i < count; i++) {
-        size_t row = rows ? rows[first + i] : first + i;
-        if (rows && i + FETCH < count) {
-            fetch_row(part->x + rows[first + i + FETCH] * part->d, part->d);
+    const float *x = rows ? part->x : part->x + first * part->d;
+    const uint32_t *names = rows ? rows + first : NULL;
+    size_t d = part->d;
+    for (size_t i = 0; i < count && !part->map; i++) {
+        if (names && i + FETCH < count) {
+            fetch_row(x + names[i + FETCH] * d, d);
         }
-        memcpy(to + i * ld_to, part->x + row * part->d, part->d * sizeof *to);
+        memcpy(out + i * ld, x + (names ? names[i] : i) * d, d * sizeof *out);
     }
     if (part->map) {
-        simd->pack_f32(s->rows, count, part->d, part->d, simd->mr, s->panels);
-        simd->gemm_f32(count, part->k, part->d, s->panels, part->map, out, ld, 0);
+        if (names) {
+            simd->pack_rows_f32(x, names, count, d, d, simd->mr, s->panels);
+        } else {
+            simd->pack_f32(x, count, d, d, simd->mr, s->panels);
+        }
+        simd->gemm_f32(count, part->k, d, s->panels, part->map, out, ld, 0);
         if (!part->raw) {
             simd->normalise_f32(out, count, part->k, ld);
         }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the packing, for the widths of all tiles. */
+/* Tests of the packing, for the widths of all tiles: of rows in their order, then of rows
+   by index, in any order and some of them twice. */
 #include "runner.h"
 
 #include <string.h>
@@ -14,10 +15,22 @@ static void one(const struct il_kt *t, size_t n, size_t k, size_t ld, size_t w,
     float *want = il_kt_buffer(2, out_bytes, sizeof(float), place);
     il_kt_fill_f32(x, in, IL_KT_RANDOM);
     memset(out, 0xff, out_bytes);
+    uint32_t *rows = il_kt_buffer(3, n * sizeof(uint32_t), sizeof(uint32_t), place);
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = il_kt_random() % (uint32_t)n;
+    }
     t->ref.pack_f32(x, n, k, ld, w, want);
     t->simd.pack_f32(x, n, k, ld, w, out);
     il_kt_end_case(t, memcmp(out, want, out_bytes) == 0, "pack_f32",
                    "n %zu, k %zu, ld %zu, w %zu", n, k, ld, w);
+    memset(out, 0xff, out_bytes);
+    t->ref.pack_rows_f32(x, rows, n, k, ld, w, want);
+    t->simd.pack_rows_f32(x, rows, n, k, ld, w, out);
+    int ok = memcmp(out, want, out_bytes) == 0;
+    for (size_t i = 0; i < n && k > 0; i++) {
+        ok &= memcmp(&want[i / w * w * k + i % w], &x[rows[i] * ld], sizeof *x) == 0;
+    }
+    il_kt_end_case(t, ok, "pack_rows_f32", "n %zu, k %zu, ld %zu, w %zu", n, k, ld, w);
 }
 
 void il_kt_pack(const struct il_kt *t)
