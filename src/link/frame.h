@@ -106,7 +106,7 @@ struct il_signature {
     size_t parts;
     float scale; /* every coordinate of the parts is multiplied by it */
     enum il_tail tail;
-    const float *radius; /* per row, for the tail */
+    const float *radius; /* per row, for the tail; NULL = 0 */
 };
 
 /* Coordinates of a signature. */
@@ -135,6 +135,17 @@ IL_MUST_CHECK enum il_status il_match(struct il_frame *frame,
                                       const struct il_signature *s, const uint32_t *rows,
                                       size_t count, const struct il_panels *panels,
                                       struct il_top3 *row, struct il_top3 *col);
+
+/*
+ * near[i] = the IL_TOP nearest centres of point i, by the largest <x, c> - |c|^2 / 2; the
+ * radius of a centre is its |c|^2 / 2, tails and scales are set here. open: the centres
+ * to choose from, by number; NULL = 0 .. centre_count - 1.
+ */
+IL_MUST_CHECK enum il_status il_nearest(struct il_frame *frame,
+                                        const struct il_signature *points, size_t count,
+                                        const struct il_signature *centres,
+                                        const uint32_t *open, size_t centre_count,
+                                        struct il_top3 *near);
 
 /* Allocates and clears count lists. NULL when memory is exhausted. */
 struct il_top3 *il_top3_new(size_t count);

@@ -38,7 +38,6 @@ struct local {
     size_t sample_count;
     float *centre; /* clusters x d */
     float *half;   /* half the squared length of each centre */
-    float *zero;   /* radius of every point */
     struct il_top3 *near;
     struct members members[2];
     struct il_top3 *row, *col; /* of one cluster: rows by number, columns by place */
@@ -50,7 +49,6 @@ static void local_close(struct local *l)
     il_free(l->point);
     il_free(l->centre);
     il_free(l->half);
-    il_free(l->zero);
     il_free(l->near);
     il_free(l->row);
     il_free(l->col);
@@ -67,11 +65,10 @@ static enum il_status local_open(struct local *l)
     l->point = il_alloc(l->sample_count * l->d, sizeof *l->point);
     l->centre = il_alloc(l->clusters * l->d, sizeof *l->centre);
     l->half = il_alloc(l->clusters, sizeof *l->half);
-    l->zero = il_alloc_zero(most, sizeof *l->zero);
     l->near = il_top3_new(most);
     l->row = il_top3_new(l->rows[0]);
     l->col = il_top3_new(l->rows[1]);
-    int got = l->point && l->centre && l->half && l->zero && l->near && l->row && l->col;
+    int got = l->point && l->centre && l->half && l->near && l->row && l->col;
     for (int side = 0; side < 2; side++) {
         struct members *m = &l->members[side];
         m->row = il_alloc(l->rows[side] * l->options->nearest, sizeof *m->row);
@@ -109,29 +106,13 @@ static enum il_status take_sample(struct local *l, struct il_rng *rng)
     return IL_OK;
 }
 
-/* near[i] = the nearest centres of each point: the largest <x, c> - |c|^2 / 2. */
+/* near[i] = the nearest centres of each point. */
 static enum il_status nearest(struct local *l, const struct il_signature *points,
                               size_t count)
 {
-    struct il_signature point = *points;
-    point.scale = 1;
-    point.tail = IL_TAIL_A;
-    point.radius = l->zero;
-    const struct il_signature centre = {.part = {{l->centre, l->d, NULL, l->d, 0}},
-                                        .parts = 1,
-                                        .scale = 1,
-                                        .tail = IL_TAIL_B,
-                                        .radius = l->half};
-    struct il_panels panels = {0};
-    for (size_t i = 0; i < count; i++) {
-        il_top3_clear(&l->near[i]);
-    }
-    enum il_status status =
-        il_panels_build(l->frame, &centre, NULL, l->clusters, &panels);
-    status =
-        status ? status : il_match(l->frame, &point, NULL, count, &panels, l->near, NULL);
-    il_panels_free(&panels);
-    return status;
+    const struct il_signature centre = {
+        .part = {{l->centre, l->d, NULL, l->d, 0}}, .parts = 1, .radius = l->half};
+    return il_nearest(l->frame, points, count, &centre, NULL, l->clusters, l->near);
 }
 
 /* Coordinates that a task of k-means sums. */

@@ -46,7 +46,6 @@ struct kmeans {
     float *centre[2]; /* views x d */
     float *half[2];   /* half the squared length of each centre */
     float *both;      /* sum of half over the sides */
-    float *zero;      /* radius of every row: max(count, rows of a side) zeros */
     struct il_top3 *near;
     uint32_t *member; /* anchors by cluster, ascending inside */
     size_t *first;    /* views + 1 */
@@ -60,7 +59,6 @@ static void kmeans_close(struct kmeans *k)
         il_free(k->half[side]);
     }
     il_free(k->both);
-    il_free(k->zero);
     il_free(k->near);
     il_free(k->member);
     il_free(k->first);
@@ -83,11 +81,10 @@ static enum il_status kmeans_open(struct kmeans *k, const struct il_anchor *pool
         }
     }
     k->both = il_alloc(k->views, sizeof *k->both);
-    k->zero = il_alloc_zero(most, sizeof *k->zero);
     k->near = il_top3_new(most);
     k->member = il_alloc(k->count, sizeof *k->member);
     k->first = il_alloc(k->views + 1, sizeof *k->first);
-    got = got && k->both && k->zero && k->near && k->member && k->first;
+    got = got && k->both && k->near && k->member && k->first;
     return got ? IL_OK : IL_ENOMEM;
 }
 
@@ -132,23 +129,15 @@ static void centre_task(void *context, size_t c, unsigned thread)
 /* Nearest centres of every anchor, then the anchors by cluster. */
 static enum il_status assign(struct kmeans *k)
 {
-    struct il_signature point = {
-        .parts = 2, .scale = 1, .tail = IL_TAIL_A, .radius = k->zero};
-    struct il_signature centre = {
-        .parts = 2, .scale = 1, .tail = IL_TAIL_B, .radius = k->both};
+    struct il_signature point = {.parts = 2};
+    struct il_signature centre = {.parts = 2, .radius = k->both};
     for (int side = 0; side < 2; side++) {
         size_t d = k->side[side]->d;
         point.part[side] = (struct il_part){k->point[side], d, NULL, d, 0};
         centre.part[side] = (struct il_part){k->centre[side], d, NULL, d, 0};
     }
-    for (size_t i = 0; i < k->count; i++) {
-        il_top3_clear(&k->near[i]);
-    }
-    struct il_panels panels = {0};
-    enum il_status status = il_panels_build(k->frame, &centre, NULL, k->views, &panels);
-    status = status ? status
-                    : il_match(k->frame, &point, NULL, k->count, &panels, k->near, NULL);
-    il_panels_free(&panels);
+    enum il_status status =
+        il_nearest(k->frame, &point, k->count, &centre, NULL, k->views, k->near);
     if (status) {
         return status;
     }
@@ -241,28 +230,12 @@ static enum il_status join_side(struct kmeans *k, int side, const uint32_t *open
     if (!out->joined[side]) {
         return IL_ENOMEM;
     }
-    for (size_t i = 0; i < rows; i++) {
-        il_top3_clear(&k->near[i]);
-    }
     const struct il_signature row = {.part = {{k->side[side]->x, d, NULL, d, 0}},
-                                     .parts = 1,
-                                     .scale = 1,
-                                     .tail = IL_TAIL_A,
-                                     .radius = k->zero};
-    const struct il_signature centre = {.part = {{k->centre[side], d, NULL, d, 0}},
-                                        .parts = 1,
-                                        .scale = 1,
-                                        .tail = IL_TAIL_B,
-                                        .radius = k->half[side]};
-    struct il_panels panels = {0};
-    enum il_status status = IL_OK;
-    if (open_count) {
-        status = il_panels_build(k->frame, &centre, open, open_count, &panels);
-        panels.index = open;
-        status = status ? status
-                        : il_match(k->frame, &row, NULL, rows, &panels, k->near, NULL);
-    }
-    il_panels_free(&panels);
+                                     .parts = 1};
+    const struct il_signature centre = {
+        .part = {{k->centre[side], d, NULL, d, 0}}, .parts = 1, .radius = k->half[side]};
+    enum il_status status =
+        il_nearest(k->frame, &row, rows, &centre, open, open_count, k->near);
     for (size_t i = 0; i < rows && !status; i++) {
         for (unsigned e = 0; e < out->nearest; e++) {
             uint32_t view = k->near[i].index[e];

@@ -156,7 +156,7 @@ static void sign_rows(const struct il_simd *simd, const struct il_signature *sig
             simd->scale_f32(sig->scale, out + i * ld, at);
         }
         if (sig->tail != IL_TAIL_NONE) {
-            float r = sig->radius[rows ? rows[first + i] : first + i];
+            float r = sig->radius ? sig->radius[rows ? rows[first + i] : first + i] : 0;
             out[i * ld + at] = sig->tail == IL_TAIL_A ? 1 : -r;
             out[i * ld + at + 1] = sig->tail == IL_TAIL_A ? -r : 1;
         }
@@ -457,4 +457,27 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
     il_free(each);
     il_free(job);
     return status ? status : il_frame_cancelled(frame) ? IL_ECANCEL : IL_OK;
+}
+
+enum il_status il_nearest(struct il_frame *frame, const struct il_signature *points,
+                          size_t count, const struct il_signature *centres,
+                          const uint32_t *open, size_t centre_count, struct il_top3 *near)
+{
+    struct il_signature point = *points, centre = *centres;
+    struct il_panels panels = {0};
+    point.scale = centre.scale = 1;
+    point.tail = IL_TAIL_A;
+    point.radius = NULL;
+    centre.tail = IL_TAIL_B;
+    for (size_t i = 0; i < count; i++) {
+        il_top3_clear(&near[i]);
+    }
+    if (centre_count == 0) {
+        return IL_OK;
+    }
+    enum il_status status = il_panels_build(frame, &centre, open, centre_count, &panels);
+    panels.index = open;
+    status = status ? status : il_match(frame, &point, NULL, count, &panels, near, NULL);
+    il_panels_free(&panels);
+    return status;
 }
