@@ -91,6 +91,11 @@ static void call_pack(struct il_work *w)
     w->simd->pack_f32(w->a, w->n, w->k, w->k, w->simd->nr, w->out);
 }
 
+static void call_pack_rows(struct il_work *w)
+{
+    w->simd->pack_rows_f32(w->a, w->index, w->n, w->k, w->k, w->simd->nr, w->out);
+}
+
 static void call_normalise(struct il_work *w)
 {
     w->simd->normalise_f32(w->out, w->n, w->k, w->k);
@@ -218,7 +223,7 @@ static void call_abs_max(struct il_work *w)
 
 static void call_quantise(struct il_work *w)
 {
-    w->simd->quantise_i8(w->a, w->n, w->k, &w->i8_a);
+    w->simd->quantise_i8(w->rows, w->n, w->k, &w->i8_a);
 }
 
 /* -------------------------------------------------------------------------------- table
@@ -252,6 +257,7 @@ static const struct il_work_kernel kernels[] = {
     {"dot_f32", call_dot, IL_WORK_FLAT, IL_WORK_F32, 2, ROWS, 0, DIM, 0},
     {"dot_f64", call_dot_f64, IL_WORK_FLAT, IL_WORK_F64, 2, ROWS, 0, DIM, 0},
     {"pack_f32", call_pack, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"pack_rows_f32", call_pack_rows, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"normalise_f32", call_normalise, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"axpy_f32", call_axpy, IL_WORK_FLAT, IL_WORK_COPY, 12, ROWS, 0, DIM, 0},
     {"scale_f32", call_scale, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
@@ -413,7 +419,10 @@ static void fill_flat(struct il_work *w, struct il_rng *rng)
         w->d64[i] = (double)w->a[i];
         w->d64[count + i] = (double)w->b[i];
     }
-    quantise(w, &w->i8_a, IL_I8_A, w->a, w->n);
+    for (size_t i = 0; i < w->n; i++)
+        w->index[i] = (uint32_t)(i * 37 % w->n); /* no order */
+    w->simd->pack_f32(w->a, w->n, w->k, w->k, w->simd->mr, w->rows);
+    quantise(w, &w->i8_a, IL_I8_A, w->rows, w->n);
 }
 
 static void fill_bits(struct il_work *w, struct il_rng *rng)

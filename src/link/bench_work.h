@@ -17,7 +17,7 @@ struct il_work {
     size_t n, m, k, top;
     size_t words;    /* of 64 bits in a row of signs */
     float *a, *b;    /* packed in panels; stored blocks and anchors; n x k rows, m = 0 */
-    float *rows;     /* n x k: those of a */
+    float *rows;     /* n x k: those of a; FLAT: a in panels of mr */
     float *out;      /* n x m, and n x k */
     double *d64;     /* two blocks of n x k */
     uint16_t *f16;   /* n x k; its bytes serve the narrower types too */
