@@ -131,7 +131,11 @@ static void centre_task(void *context, size_t task, unsigned thread)
         return;
     }
     for (size_t i = 0; i < l->sample_count; i++) {
-        double *to = sum + l->near[i].index[0] * (WIDTH + 1);
+        uint32_t c = l->near[i].index[0];
+        if (c == IL_INDEX_NONE) { /* a point that is not finite has no nearest centre */
+            continue;
+        }
+        double *to = sum + c * (WIDTH + 1);
         for (size_t q = 0; q < width; q++) {
             to[q] += l->point[i * l->d + from + q];
         }

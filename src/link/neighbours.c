@@ -15,6 +15,7 @@ struct search {
     float *value;
     float *packed[THREADS_MAX]; /* rows of a task */
     void *scratch[THREADS_MAX];
+    atomic_int cancelled;
 };
 
 static void search_task(void *context, size_t task, unsigned thread)
@@ -22,6 +23,10 @@ static void search_task(void *context, size_t task, unsigned thread)
     struct search *s = context;
     const struct il_simd *simd = s->frame->simd;
     size_t d = s->side->d, first = task * ROWS;
+    if (il_frame_cancelled(s->frame)) {
+        atomic_store(&s->cancelled, 1);
+        return;
+    }
     size_t count = s->side->rows - first < ROWS ? s->side->rows - first : ROWS;
     const struct il_topk_block block = {.k = d,
                                         .top = s->keep,
@@ -62,6 +67,7 @@ enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
         s->value = value;
         il_pool_run(frame->pool, (side->rows + ROWS - 1) / ROWS, search_task, s);
         frame->multiply_adds += (double)side->rows * (double)count * (double)side->d;
+        status = atomic_load(&s->cancelled) ? IL_ECANCEL : IL_OK;
     }
     for (unsigned t = 0; s && t < threads; t++) {
         il_free(s->packed[t]);

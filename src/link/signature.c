@@ -172,9 +172,10 @@ struct job {
     float *out;
     const struct il_panels *panels;
     struct il_top3 *row;
-    struct il_top3 *col; /* threads x panels->rows */
-    size_t block;        /* rows of a task */
-    float largest[256];  /* coordinate that a thread met in a build */
+    struct il_top3 *col;  /* threads x panels->rows */
+    size_t block;         /* rows of a task */
+    atomic_int cancelled; /* 1: some task did nothing, whatever the flag says by now */
+    float largest[256];   /* coordinate that a thread met in a build */
     struct scratch scratch[256];
 };
 
@@ -369,6 +370,7 @@ static void match_task(void *context, size_t task, unsigned thread)
     size_t first = task * job->block, k = il_signature_k(job->sig);
     size_t count = job->count - first < job->block ? job->count - first : job->block;
     if (il_frame_cancelled(job->frame)) {
+        atomic_store(&job->cancelled, 1);
         return;
     }
     struct scratch *s = &job->scratch[thread];
@@ -444,6 +446,9 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
                             .row = row,
                             .col = each};
         status = job_run(job, match_task, match_block(count, threads));
+        if (!status && (atomic_load(&job->cancelled) || il_frame_cancelled(frame))) {
+            status = IL_ECANCEL;
+        }
     }
     for (unsigned t = 0; t < threads && !status && col; t++) {
         for (size_t j = 0; j < panels->rows; j++) {
@@ -456,7 +461,7 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
     frame->multiply_adds += (double)count * (double)panels->rows * (double)panels->k;
     il_free(each);
     il_free(job);
-    return status ? status : il_frame_cancelled(frame) ? IL_ECANCEL : IL_OK;
+    return status;
 }
 
 enum il_status il_nearest(struct il_frame *frame, const struct il_signature *points,

@@ -80,6 +80,20 @@ static enum il_status use(void *context)
     return il_neighbours(frame, &side, targets, 3, 4, index, value);
 }
 
+static void cancel_is_seen(void **state)
+{
+    (void)state;
+    struct il_frame frame;
+    il_atomic_int cancel;
+    ld_frame_open(&frame, NULL, 2);
+    frame.cancel = &cancel;
+    atomic_init(&cancel, 0);
+    assert_int_equal(use(&frame), IL_OK);
+    atomic_store(&cancel, 1);
+    assert_int_equal(use(&frame), IL_ECANCEL);
+    ld_frame_close(&frame);
+}
+
 static void memory_faults_are_told(void **state)
 {
     (void)state;
@@ -93,6 +107,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(neighbours_equal_brute_force),
+        cmocka_unit_test(cancel_is_seen),
         cmocka_unit_test(memory_faults_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
