@@ -26,8 +26,8 @@
    wrong ones. */
 #define WRONG_RANK_SHARE 0.01
 #define WRONG_RANK_MIN 10
-/* Rows of a side that a seed's partner is ranked among, at least: those of large sides
-   are taken evenly. */
+/* Rows of a side that a seed's partner is ranked among, at most: those of large sides are
+   taken evenly. */
 #define RANK_ROWS 50000
 #define SEEDS_PRIOR 20
 /* Links unlike the seeds (z of a rank sum) are chance when they claim little precision
@@ -226,8 +226,8 @@ static size_t seed_rank(const struct geh *g, const struct il_anchor *seed)
 {
     size_t rank_b = 0, rank_a = 0;
     float own = view_score(g, g->scores.image_a, g->scores.image_b, seed->a, seed->b);
-    uint32_t step_a = (uint32_t)(g->a->rows / RANK_ROWS + 1);
-    uint32_t step_b = (uint32_t)(g->b->rows / RANK_ROWS + 1);
+    uint32_t step_a = (uint32_t)((g->a->rows + RANK_ROWS - 1) / RANK_ROWS);
+    uint32_t step_b = (uint32_t)((g->b->rows + RANK_ROWS - 1) / RANK_ROWS);
     for (uint32_t v = 0; v < g->b->rows; v += step_b) {
         rank_b += view_score(g, g->scores.image_a, g->scores.image_b, seed->a, v) > own;
     }
@@ -266,6 +266,7 @@ static enum il_status start(struct geh *g)
     struct il_start_options options;
     il_start_options_init(&options);
     options.resume = 1;
+    options.local = g->local;
     options.turns_min = 4;
     options.folds = 3;
     options.rank_first = options.rank_last;

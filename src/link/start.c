@@ -20,6 +20,9 @@
 #define RADIUS_SAMPLE 512
 /* Added to the diagonal of the seeds' Gram matrix. */
 #define SEED_RIDGE 1.0
+
+/* Seeds that turn 0 uses: with 1,000,000 rows a side 256 take 2 GB. */
+#define ZERO_SEEDS_MAX 256
 /* Singular values below this share of the first are noise of f32 sums. */
 #define RANK_FLOOR 1e-6
 /* (128 / 15)^(1/12): the default ranks are reached in 12 turns. */
@@ -61,6 +64,7 @@ struct start {
     size_t rank;
     double *cross[FOLDS_MAX]; /* d_a x d_b sums of one fold's anchors */
     double *scale[2];         /* of the coordinates of A and B, when whitening */
+    uint8_t *seeded[2];       /* of every row: a seed has it */
     float *map_a[FOLDS_MAX], *map_b[FOLDS_MAX];
     size_t map_k[FOLDS_MAX];
     float *radius_a, *radius_b;
@@ -279,7 +283,7 @@ static enum il_status match_fold(struct start *s, unsigned f)
     if (count == 0 || s->map_k[f] == 0) {
         return IL_OK;
     }
-    if (il_frame_local(s->frame, s->a->rows, s->b->rows)) {
+    if (s->options->local) {
         return match_fold_local(s, f, rows, count);
     }
     struct il_signature sa = {.part = {{s->a->x, s->a->d, s->map_a[f], s->map_k[f], 0}},
@@ -458,9 +462,16 @@ static enum il_status seed_signature(struct il_frame *frame, const struct il_sid
     return status;
 }
 
-static enum il_status turn_zero(struct start *s, const struct il_anchor *seeds,
-                                size_t count)
+/* Signatures have a coordinate per seed: of many seeds, some evenly. Later turns use all.
+ */
+static enum il_status turn_zero(struct start *s, const struct il_anchor *all,
+                                size_t all_count)
 {
+    struct il_anchor seeds[ZERO_SEEDS_MAX];
+    size_t count = all_count < ZERO_SEEDS_MAX ? all_count : ZERO_SEEDS_MAX;
+    for (size_t i = 0; i < count; i++) {
+        seeds[i] = all[i * all_count / count];
+    }
     float *fa = il_alloc(s->a->rows * count, sizeof *fa);
     float *fb = il_alloc(s->b->rows * count, sizeof *fb);
     enum il_status status = fa && fb ? IL_OK : IL_ENOMEM;
@@ -472,7 +483,7 @@ static enum il_status turn_zero(struct start *s, const struct il_anchor *seeds,
         .part = {{fb, count, NULL, count, 0}}, .parts = 1, .scale = 1};
     struct il_local_options local;
     il_local_options_init(&local);
-    local.nearest = il_frame_local(s->frame, s->a->rows, s->b->rows) ? local.nearest : 0;
+    local.nearest = s->options->local ? local.nearest : 0;
     status = status ? status
                     : il_match_local(s->frame, &sa, s->a->rows, &sb, s->b->rows, &local,
                                      s->options->stream, s->row, s->col);
@@ -482,21 +493,17 @@ static enum il_status turn_zero(struct start *s, const struct il_anchor *seeds,
 }
 
 /* Seeds plus the mutual pairs that touch no seed. */
-static size_t pairs_to_anchors(const struct il_anchor *seeds, size_t seed_count,
-                               float weight, const struct il_mutual *pairs,
+static size_t pairs_to_anchors(const struct start *s, const struct il_anchor *seeds,
+                               size_t seed_count, const struct il_mutual *pairs,
                                size_t pair_count, struct il_anchor *out)
 {
     size_t count = 0;
     for (size_t i = 0; i < seed_count; i++) {
         out[count] = seeds[i];
-        out[count++].weight = weight;
+        out[count++].weight = s->options->seed_weight;
     }
     for (size_t i = 0; i < pair_count; i++) {
-        size_t s = 0;
-        while (s < seed_count && seeds[s].a != pairs[i].a && seeds[s].b != pairs[i].b) {
-            s++;
-        }
-        if (s == seed_count) {
+        if (!s->seeded[0][pairs[i].a] && !s->seeded[1][pairs[i].b]) {
             out[count++] = (struct il_anchor){pairs[i].a, pairs[i].b, 1};
         }
     }
@@ -520,7 +527,8 @@ static enum il_status start_open(struct start *s, size_t anchors_max)
     for (int side = 0; side < 2; side++) {
         const struct il_side *of = side ? s->b : s->a;
         s->scale[side] = il_alloc(of->d, sizeof(double));
-        got = got && s->scale[side];
+        s->seeded[side] = il_alloc_zero(of->rows, 1);
+        got = got && s->scale[side] && s->seeded[side];
         if (got && s->options->whiten) {
             whitening(of, s->scale[side]);
         }
@@ -537,8 +545,10 @@ static void start_close(struct start *s)
     for (unsigned f = 0; f < s->options->folds; f++) {
         il_free(s->cross[f]);
     }
-    il_free(s->scale[1]);
-    il_free(s->scale[0]);
+    for (int side = 0; side < 2; side++) {
+        il_free(s->scale[side]);
+        il_free(s->seeded[side]);
+    }
     il_free(s->sample_b);
     il_free(s->sample_a);
     il_free(s->radius_b);
@@ -586,8 +596,7 @@ static enum il_status run_turns(struct start *s, const struct il_anchor *seeds,
     enum il_status status = IL_OK;
     (void)persistence(out, *out_count, last, s->a->rows);
     for (unsigned t = 0; t < o->turns_max && !status; t++) {
-        size_t count =
-            pairs_to_anchors(seeds, seed_count, o->seed_weight, out, *out_count, anchors);
+        size_t count = pairs_to_anchors(s, seeds, seed_count, out, *out_count, anchors);
         s->rank = rank_of_turn(o, t);
         status = turn_run(s, t, anchors, count);
         if (status) {
@@ -624,6 +633,9 @@ enum il_status il_start_run(struct il_frame *frame, const struct il_side *a,
     struct il_anchor *anchors = il_alloc(most, sizeof *anchors);
     uint32_t *last = il_alloc_zero(a->rows, sizeof *last);
     enum il_status status = anchors && last ? start_open(&s, most) : IL_ENOMEM;
+    for (size_t i = 0; i < seed_count && !status; i++) {
+        s.seeded[0][seeds[i].a] = s.seeded[1][seeds[i].b] = 1;
+    }
     if (!status && !options->resume) {
         for (size_t u = 0; u < a->rows; u++) {
             il_top3_clear(&s.row[u]);

@@ -17,6 +17,7 @@ struct il_start_options {
     unsigned folds;
     int resume; /* 1: begin with the pairs in out instead of turn 0 */
     int whiten; /* 1: coordinates divided by the 4th root of their variance in the fits */
+    int local;  /* 1: rows meet in clusters only, see il_match_local */
     int patient; /* 1: wait longer for a start that stands still to catch on */
     size_t rank_first, rank_last;
     float seed_weight;

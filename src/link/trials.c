@@ -51,14 +51,14 @@ struct trial {
 
 static enum il_status trial_run(struct il_frame *frame, const struct il_side *a,
                                 const struct il_side *b, const struct il_anchor *seeds,
-                                size_t seed_count, uint64_t stream, int whiten,
+                                size_t seed_count, uint64_t stream, int whiten, int local,
                                 struct il_top3 *row, struct il_top3 *col, struct trial *t)
 {
     struct il_start_options options;
     il_start_options_init(&options);
     options.stream = stream;
     options.whiten = whiten;
-    options.patient = il_frame_local(frame, a->rows, b->rows);
+    options.local = options.patient = local;
     struct il_anchor *used = il_alloc(seed_count, sizeof *used);
     struct il_mutual *pairs =
         il_alloc(a->rows < b->rows ? a->rows : b->rows, sizeof *pairs);
@@ -217,10 +217,10 @@ static uint32_t position(const uint32_t *list, size_t count, uint32_t row)
 
 static enum il_status sample_open(struct il_frame *frame, const struct il_side *a,
                                   const struct il_side *b, const struct il_anchor *seeds,
-                                  size_t seed_count, struct il_sample *s)
+                                  size_t seed_count, int local, struct il_sample *s)
 {
     size_t d = a->d;
-    size_t count = il_frame_local(frame, a->rows, b->rows) ? b->rows / 2 : SAMPLE_ROWS;
+    size_t count = local ? b->rows / 2 : SAMPLE_ROWS;
     count = count < SAMPLE_ROWS ? SAMPLE_ROWS : count;
     count = count < SAMPLE_ROWS_LOCAL ? count : SAMPLE_ROWS_LOCAL;
     count = count < a->rows ? count : a->rows;
@@ -271,11 +271,12 @@ enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
 {
     struct trial trial[IL_TRIALS_MAX] = {{0}};
     memset(out, 0, sizeof *out);
-    enum il_status status = sample_open(frame, a, b, seeds, seed_count, &out->sample);
+    int local = il_frame_local(frame, a->rows, b->rows);
+    enum il_status status =
+        sample_open(frame, a, b, seeds, seed_count, local, &out->sample);
     struct il_top3 *row = il_top3_new(out->sample.side.rows), *col = il_top3_new(b->rows);
     status = status ? status : row && col ? IL_OK : IL_ENOMEM;
     uint64_t chosen = 0;
-    int local = il_frame_local(frame, a->rows, b->rows);
     a = &out->sample.side;
     seeds = out->sample.seeds;
     for (uint64_t round = 0; out->count + GROUPS <= IL_TRIALS_MAX && !status; round++) {
@@ -285,7 +286,7 @@ enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
             struct trial *t = &trial[out->count++];
             t->held = held[g];
             status = trial_run(frame, a, b, seeds, seed_count, out->count,
-                               whiten_in(round, local), row, col, t);
+                               whiten_in(round, local), local, row, col, t);
             /* One part in four is left for the turns that follow the trials. */
             il_frame_progress(frame, "start", (double)out->count,
                               (double)((round + 1) * GROUPS + 1));

@@ -176,7 +176,31 @@ static void equal_bits_on_every_isa_and_thread_count(void **state)
     outcome_free(&first);
 }
 
-/* Hardly any rows, more seeds than coordinates, one row a fold: no crash, no nonsense. */
+/* More seeds than turn 0 takes: some of them begin, all of them are anchors. */
+static void many_seeds_begin_with_some(void **state)
+{
+    (void)state;
+    struct ld_plan plan = {.rows = {400, 400},
+                           .shared = 380,
+                           .d = {20, 24},
+                           .latent = 12,
+                           .clusters = 10,
+                           .seeds = 300,
+                           .noise = 0.02,
+                           .bend = 0.2,
+                           .draw = 5};
+    struct world w;
+    struct il_start_options options;
+    il_start_options_init(&options);
+    world_open(&w, &plan, NULL, 2);
+    struct outcome o = run(&w, &options);
+    assert_int_equal(o.status, IL_OK);
+    print_message("%zu of %zu pairs right, 380 shared\n", right_pairs(&w, &o), o.count);
+    assert_true(right_pairs(&w, &o) > 250);
+    outcome_free(&o);
+    world_close(&w);
+}
+
 /* Sides of enough rows for clusters, coordinates whitened in the fits: finds the pairs,
    with equal bytes for every number of threads. */
 static void large_sides_start_in_clusters(void **state)
@@ -195,11 +219,10 @@ static void large_sides_start_in_clusters(void **state)
     struct il_mutual *pairs[2] = {NULL};
     size_t count[2] = {0}, right = 0;
     il_start_options_init(&options);
-    options.whiten = options.patient = 1;
+    options.local = options.whiten = options.patient = 1;
     for (int run = 0; run < 2; run++) {
         struct world w;
         world_open(&w, &plan, NULL, run ? 3 : 1);
-        w.frame.scope = IL_SCOPE_LOCAL;
         struct il_top3 *row = il_top3_new(5200), *col = il_top3_new(5000);
         pairs[run] = il_alloc(5000, sizeof **pairs);
         assert_int_equal(il_start_run(&w.frame, &w.side[0], &w.side[1], w.seeds,
@@ -286,6 +309,7 @@ int main(void)
         cmocka_unit_test(noise_does_not_confirm_itself),
         cmocka_unit_test(resume_goes_on_from_given_pairs),
         cmocka_unit_test(equal_bits_on_every_isa_and_thread_count),
+        cmocka_unit_test(many_seeds_begin_with_some),
         cmocka_unit_test(large_sides_start_in_clusters),
         cmocka_unit_test(tiny_sides),
         cmocka_unit_test(cancel_stops_it),
