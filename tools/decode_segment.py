@@ -179,10 +179,10 @@ def main():
             at = blocks * block + 4 * (64 * b + r)
             scale = get(raw, at, "<f") if codec in (3, 4) else 1
             name = text[u64(ends, 8 * row):u64(ends, 8 * row + 8)]
-            check = xxh3(name)
+            check, steps = xxh3(name), len(slots) // 8
             at = check * 8 % len(slots)
-            while get(slots, at + 4) not in (0, row + 1):
-                at = (at + 8) % len(slots)
+            while get(slots, at + 4) not in (0, row + 1) and steps:
+                at, steps = (at + 8) % len(slots), steps - 1
             wants(u64(slots, at) == check >> 32 | row + 1 << 32, f"index of {name}")
             if not summary:
                 shown = name.decode(errors="backslashreplace").replace('"', '""')

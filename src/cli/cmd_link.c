@@ -138,6 +138,13 @@ static bool take_views(struct il_link_config *config)
             return true;
         }
     }
+    if (*optarg < '0' || *optarg > '9') {
+        il_say(COMMAND,
+               "option '--views' wants auto, global, local or a number from 2 to 64, "
+               "got '%s'",
+               optarg);
+        return false;
+    }
     return take_unsigned("--views", 2, 64, &config->views);
 }
 
