@@ -136,6 +136,10 @@ IL_MUST_CHECK enum il_status il_match(struct il_frame *frame,
                                       size_t count, const struct il_panels *panels,
                                       struct il_top3 *row, struct il_top3 *col);
 
+/* A list that takes scores of at least `least` only: those below it cannot enter what it
+   is going to be merged with. */
+void il_top3_begin(struct il_top3 *list, float least);
+
 /*
  * near[i] = the IL_TOP nearest centres of point i, by the largest <x, c> - |c|^2 / 2; the
  * radius of a centre is its |c|^2 / 2, tails and scales are set here. open: the centres

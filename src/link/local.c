@@ -236,10 +236,10 @@ static enum il_status match_cluster(struct local *l, size_t c, struct il_top3 *r
         return IL_OK;
     }
     for (size_t i = 0; i < n; i++) {
-        il_top3_clear(&l->row[rows[i]]);
+        il_top3_begin(&l->row[rows[i]], row[rows[i]].value[IL_TOP - 1]);
     }
     for (size_t j = 0; j < m; j++) {
-        il_top3_clear(&l->col[j]);
+        il_top3_begin(&l->col[j], col[cols[j]].value[IL_TOP - 1]);
     }
     enum il_status status = il_panels_build(l->frame, &l->sig[1], cols, m, &panels);
     panels.index = cols;

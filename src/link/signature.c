@@ -423,6 +423,14 @@ struct il_top3 *il_top3_new(size_t count)
     return lists;
 }
 
+void il_top3_begin(struct il_top3 *list, float least)
+{
+    il_top3_clear(list);
+    for (int e = 0; e < IL_TOP; e++) {
+        list->value[e] = least;
+    }
+}
+
 enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
                         const uint32_t *rows, size_t count,
                         const struct il_panels *panels, struct il_top3 *row,
@@ -432,10 +440,9 @@ enum il_status il_match(struct il_frame *frame, const struct il_signature *s,
     struct job *job = il_alloc_zero(1, sizeof *job);
     struct il_top3 *each = il_top3_new(threads * panels->rows);
     enum il_status status = job && each ? IL_OK : IL_ENOMEM;
-    for (size_t j = 0; each && !col && j < threads * panels->rows; j++) {
-        for (int e = 0; e < IL_TOP; e++) { /* nobody asks: nothing enters */
-            each[j].value[e] = INFINITY;
-        }
+    for (size_t j = 0; each && j < threads * panels->rows; j++) {
+        /* what is known already stays out; so does everything when nobody asks */
+        il_top3_begin(&each[j], col ? col[j % panels->rows].value[IL_TOP - 1] : INFINITY);
     }
     if (!status) {
         *job = (struct job){.frame = frame,
