@@ -36,14 +36,15 @@ static void exact_rows(size_t k, size_t count, const float *const *x, const floa
     int32x4_t c##r##_0 = vaddq_s32(start_0, vdupq_n_s32(row_start[r]));                  \
     int32x4_t c##r##_1 = vaddq_s32(start_1, vdupq_n_s32(row_start[r]));                  \
     int32x4_t c##r##_2 = vaddq_s32(start_2, vdupq_n_s32(row_start[r]));
-/* sum += quads of b times quad lane of a. sdot is written out, for its intrinsic wants a
-   target of its own; a compiler that knows no sdot gets what simd.c does not offer. */
+/* sum += quads of b times quad lane of a. The tile has a target of its own: a directive
+   inside the statement would hold for the rest of the file. A compiler that knows no sdot
+   gets what simd.c does not offer. */
 #ifdef IL_SIMD_DOTPROD
+#define DOTPROD __attribute__((target("arch=armv8.2-a+dotprod")))
 #define I8_SDOT(sum, b, a, lane)                                                         \
-    __asm__(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.4b[%c3]"                  \
-            : "+w"(sum)                                                                  \
-            : "w"(b), "w"(a), "i"(lane))
+    __asm__("sdot %0.4s, %1.16b, %2.4b[%c3]" : "+w"(sum) : "w"(b), "w"(a), "i"(lane))
 #else
+#define DOTPROD
 static inline int32x4_t dot_quads(int32x4_t sum, int8x16_t b, int32x4_t quad)
 {
     const int8x16_t x = vreinterpretq_s8_s32(quad);
@@ -69,7 +70,7 @@ static inline int32x4_t dot_quads(int32x4_t sum, int8x16_t b, int32x4_t quad)
     high_1 = vmaxq_s32(c##r##_1, high_1);                                                \
     high_2 = vmaxq_s32(c##r##_2, high_2);
 
-__attribute__((noinline)) static int
+DOTPROD __attribute__((noinline)) static int
 tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row_start,
               const int32_t *row_threshold, const int32_t *col_start,
               const int32_t *col_threshold, int32_t *c)

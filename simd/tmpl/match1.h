@@ -81,7 +81,7 @@ static void *take(char **at, size_t count, size_t size)
     return p;
 }
 
-/* Lays the scratch out; il_match_scratch_bytes has the bounds of it. */
+/* Lays the scratch out; il_match_scratch has the bounds of it. */
 static void open_state(struct match_state *s, const struct match_task *t)
 {
     char *at = t->scratch;

@@ -27,7 +27,8 @@ struct match_i8_state {
     _Alignas(64) int32_t bound[2][IL_MR * IL_NR];
     _Alignas(64) float score[EXACT * IL_NR];
     struct columns cols;
-    int32_t col_start[COLS], col_threshold[COLS];
+    _Alignas(64) int32_t col_start[COLS];
+    _Alignas(64) int32_t col_threshold[COLS];
     int32_t row_start[ROWS], row_threshold[ROWS];
     float row_min[ROWS]; /* entry scores */
     size_t queue[EXACT + IL_MR];
