@@ -78,13 +78,16 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
         a += 4 * IL_MR;
         b += 4 * IL_NR;
     }
-    TILE_ROWS(I8_STORE)
     __m256i high_0 = c0_0, high_1 = c0_1;
     TILE_ROWS_AFTER_0(I8_COLUMN)
     __m256i low = _mm256_cmpgt_epi32(load(col_threshold), high_0);
     low = _mm256_and_si256(low, _mm256_cmpgt_epi32(load(col_threshold + 8), high_1));
     TILE_ROWS(I8_ROW)
-    return _mm256_movemask_epi8(low) != -1;
+    if (_mm256_movemask_epi8(low) == -1) {
+        return 0;
+    }
+    TILE_ROWS(I8_STORE)
+    return 1;
 }
 
 static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,

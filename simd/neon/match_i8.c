@@ -85,14 +85,17 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
         a += 4 * IL_MR;
         b += 4 * IL_NR;
     }
-    TILE_ROWS(I8_STORE)
     int32x4_t high_0 = c0_0, high_1 = c0_1, high_2 = c0_2;
     TILE_ROWS_AFTER_0(I8_COLUMN)
     uint32x4_t low = vcltq_s32(high_0, vld1q_s32(col_threshold));
     low = vandq_u32(low, vcltq_s32(high_1, vld1q_s32(col_threshold + 4)));
     low = vandq_u32(low, vcltq_s32(high_2, vld1q_s32(col_threshold + 8)));
     TILE_ROWS(I8_ROW)
-    return vminvq_u32(low) == 0;
+    if (vminvq_u32(low) != 0) {
+        return 0;
+    }
+    TILE_ROWS(I8_STORE)
+    return 1;
 }
 
 static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,

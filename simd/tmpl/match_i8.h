@@ -4,8 +4,8 @@
  * match_i8.c brings, before this file, IL_I8_BIAS and quad_bytes; and defines, after it,
  *
  *   tile_match_i8   upper bounds of a tile: quads of coordinates, all started at the sum
- *                   of the starts of row and column; stored; tells whether one reaches
- *                   its row's or column's threshold
+ *                   of the starts of row and column; tells whether one reaches its row's
+ *                   or column's threshold, and stores them only then
  *   tile_rows_i8    which rows of a stored tile hold such a bound, a bit each
  *   exact_rows EXACT rows of f32, given by pointers, times a panel of b: the bits of
  *                   gemm_f32
