@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Fails when a compiler keeps accumulators of a register tile in memory: disassembles the
-# functions tile_* of the given objects (or libraries), finds the loops that hold fma, and
-# looks for vector stores in them (a tile stores after its loop only). A tile with fewer
-# than 12 fma in a loop was not unrolled, so its accumulators are an array; an object
-# without a tile fails too.
+# functions tile_* and part_rows_* of the given objects (or libraries), finds the loops
+# that hold fma, and looks for vector stores in them (a tile stores after its loop only).
+# A tile with fewer than 12 fma in a loop was not unrolled, so its accumulators are an
+# array; an object without a tile fails too. The partial tiles tile_exact_4 and
+# part_rows_* may hold fewer, and their object needs a whole one beside them.
 # usage: check_spill.sh OBJECT...
 # OBJDUMP=aarch64-linux-gnu-objdump for a cross build
 set -u
@@ -20,7 +21,8 @@ for object in "$@"; do
         # block at its end looks like a loop around the loop: only innermost ones count.
         function finish(   i, j, o, inner, most, stores, shown, loops, from, to, count) {
             if (n == 0) return
-            tiles++
+            if (partial) partials++
+            else tiles++
             for (i = 1; i <= n; i++) {
                 if (!(i in target) || !(target[i] in at) || at[target[i]] > i) continue
                 loops++
@@ -45,7 +47,7 @@ for object in "$@"; do
                     bad = 1
                 }
             }
-            if (most < 12) {
+            if (most < (partial ? 1 : 12)) {
                 print object ": " name " " most + 0 " fma in its loop"
                 bad = 1
             }
@@ -58,7 +60,8 @@ for object in "$@"; do
         /^[0-9a-f]+ <.*>:$/ {
             finish()
             clear()
-            inside = $2 ~ /^<tile_(gemm|match|rows)/
+            partial = $2 ~ /^<(tile_exact_4|part_rows_)/
+            inside = partial || $2 ~ /^<tile_(gemm|match|rows|exact)/
             name = $2
             next
         }
@@ -81,7 +84,7 @@ for object in "$@"; do
             finish()
             if (!tiles) { print object ": no register tile found"; exit 1 }
             if (bad) exit 1
-            print object ": " tiles " tile(s), no spills"
+            print object ": " tiles " tile(s), " partials + 0 " partial, no spills"
         }' || failed=1
 done
 exit $failed

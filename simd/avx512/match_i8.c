@@ -26,8 +26,8 @@ static int tile_match_i8(size_t quads, const int8_t *a, const int8_t *b,
                          const int32_t *row_start, const int32_t *row_threshold,
                          const int32_t *col_start, const int32_t *col_threshold,
                          int32_t *c);
-static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
-                             const int32_t *col_threshold);
+static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
+                               const int32_t *col_threshold);
 static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
                        float *c);
 
@@ -108,8 +108,8 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
     return 1;
 }
 
-static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
-                             const int32_t *col_threshold)
+static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
+                               const int32_t *col_threshold)
 {
     const __m512i col_0 = _mm512_load_si512(col_threshold);
     const __m512i col_1 = _mm512_load_si512(col_threshold + 16);
@@ -146,14 +146,14 @@ static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
     }                                                                                    \
     ROWS_N(TILE_STORE)
 
-__attribute__((noinline)) static void exact_4(size_t k, const float *const *x,
-                                              const float *b, float *c)
+__attribute__((noinline)) static void tile_exact_4(size_t k, const float *const *x,
+                                                   const float *b, float *c)
 {
     const size_t ld = IL_NR;
     EXACT_TILE(ROWS_4)
 }
 
-__attribute__((noinline)) static void tile_match_8(size_t k, const float *const *x,
+__attribute__((noinline)) static void tile_exact_8(size_t k, const float *const *x,
                                                    const float *b, float *c)
 {
     const size_t ld = IL_NR;
@@ -165,9 +165,9 @@ static void exact_rows(size_t k, size_t count, const float *const *x, const floa
                        float *c)
 {
     if (count <= 4) {
-        exact_4(k, x, b, c);
+        tile_exact_4(k, x, b, c);
     } else {
-        tile_match_8(k, x, b, c);
+        tile_exact_8(k, x, b, c);
     }
 }
 #else

@@ -25,8 +25,8 @@ static int tile_match_i8(size_t quads, const int8_t *a, const int8_t *b,
                          const int32_t *row_start, const int32_t *row_threshold,
                          const int32_t *col_start, const int32_t *col_threshold,
                          int32_t *c);
-static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
-                             const int32_t *col_threshold);
+static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
+                               const int32_t *col_threshold);
 static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
                        float *c);
 
@@ -98,8 +98,8 @@ tile_match_i8(size_t quads, const int8_t *a, const int8_t *b, const int32_t *row
     return 1;
 }
 
-static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
-                             const int32_t *col_threshold)
+static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
+                               const int32_t *col_threshold)
 {
     uint32_t rows = 0;
     IL_UNROLL
@@ -125,13 +125,11 @@ static uint32_t tile_rows_i8(const int32_t *c, const int32_t *row_threshold,
         c##r##_2 = vfmaq_f32(c##r##_2, v, b2);                                           \
     }
 
-/* count is not looked at: fewer than EXACT rows take as long, by the latency of fma. */
-__attribute__((noinline)) static void
-exact_rows(size_t k, size_t count, const float *const *x, const float *b, float *c)
+__attribute__((noinline)) static void tile_exact_4(size_t k, const float *const *x,
+                                                   const float *b, float *c)
 {
     const size_t ld = IL_NR;
     const float *x0 = x[0], *x1 = x[1], *x2 = x[2], *x3 = x[3];
-    (void)count;
     EXACT_ROWS(TILE_ZERO)
     for (size_t q = 0; q < k; q++) {
         const float32x4_t b0 = vld1q_f32(b), b1 = vld1q_f32(b + 4), b2 = vld1q_f32(b + 8);
@@ -139,6 +137,14 @@ exact_rows(size_t k, size_t count, const float *const *x, const float *b, float 
         b += IL_NR;
     }
     EXACT_ROWS(TILE_STORE)
+}
+
+/* count is not looked at: fewer than EXACT rows take as long, by the latency of fma. */
+static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
+                       float *c)
+{
+    (void)count;
+    tile_exact_4(k, x, b, c);
 }
 #else
 typedef int il_not_empty; /* ISO C forbids an empty translation unit */

@@ -6,9 +6,9 @@
  *   tile_match_i8   upper bounds of a tile: quads of coordinates, all started at the sum
  *                   of the starts of row and column; tells whether one reaches its row's
  *                   or column's threshold, and stores them only then
- *   tile_rows_i8    which rows of a stored tile hold such a bound, a bit each
- *   exact_rows EXACT rows of f32, given by pointers, times a panel of b: the bits of
- *                   gemm_f32
+ *   rows_that_pass  which rows of a stored tile hold such a bound, a bit each
+ *   exact_rows      EXACT rows of f32, given by pointers, times a panel of b: the bits
+ *                   of gemm_f32
  *
  * Rows that pass wait in a queue until EXACT of them share one pass over the f32 panel of
  * b, or the panel ends. What waits is in ascending order, so indexes only ascend at every
@@ -314,8 +314,8 @@ static inline void prefetch(const float *x, size_t n)
 /* The rows of the tile at row i and column j that pass wait for their turn. */
 static void enqueue(struct match_i8_state *s, const int32_t *bound, size_t i, size_t j)
 {
-    uint32_t rows = tile_rows_i8(bound, s->row_threshold + (i - s->i0),
-                                 s->col_threshold + (j - s->j0));
+    uint32_t rows = rows_that_pass(bound, s->row_threshold + (i - s->i0),
+                                   s->col_threshold + (j - s->j0));
     for (; rows != 0; rows &= rows - 1) {
         const size_t r = i + (size_t)__builtin_ctz(rows);
         s->queue[s->queued++] = r;
