@@ -6,23 +6,16 @@
  * order of the offers: larger value first, -0 = +0, then lower index. NaN and -Inf are
  * never kept. Where the winning value is a zero, its sign is that of the score that won.
  */
-#include "../internal.h"
-
-#include <math.h>
+#include "score.h"
 
 void il_match1_f32_ref(const struct il_match1_block *t)
 {
     for (size_t i = 0; i < t->a_rows; i++) {
-        const float *x = t->a + i / IL_MR_REF * IL_MR_REF * t->k + i % IL_MR_REF;
         for (size_t j = 0; j < t->b_rows; j++) {
-            const float *y = t->b + j / IL_NR_REF * IL_NR_REF * t->k + j % IL_NR_REF;
-            float sum = 0.0f;
-            for (size_t q = 0; q < t->k; q++) {
-                sum = fmaf(x[q * IL_MR_REF], y[q * IL_NR_REF], sum);
-            }
-            il_topk_insert(t->row[i].value, t->row[i].index, t->top, sum,
+            const float score = il_score_ref(t->a, i, t->b, j, t->k, 0.0f);
+            il_topk_insert(t->row[i].value, t->row[i].index, t->top, score,
                            t->b_index ? t->b_index[j] : (uint32_t)j);
-            il_topk_insert(t->col[j].value, t->col[j].index, t->top, sum,
+            il_topk_insert(t->col[j].value, t->col[j].index, t->top, score,
                            t->a_index ? t->a_index[i] : (uint32_t)i);
         }
     }

@@ -6,22 +6,15 @@
  * total order on (value, index): larger value first, -0 = +0, then lower index. NaN
  * compares false and is never kept.
  */
-#include "../internal.h"
-
-#include <math.h>
+#include "score.h"
 
 void il_match3_f32_ref(const struct il_match3_block *t)
 {
     for (size_t i = 0; i < t->a_rows; i++) {
-        const float *x = t->a + i / IL_MR_REF * IL_MR_REF * t->k + i % IL_MR_REF;
         for (size_t j = 0; j < t->b_rows; j++) {
-            const float *y = t->b + j / IL_NR_REF * IL_NR_REF * t->k + j % IL_NR_REF;
-            float sum = 0.0f;
-            for (size_t q = 0; q < t->k; q++) {
-                sum = fmaf(x[q * IL_MR_REF], y[q * IL_NR_REF], sum);
-            }
-            il_top3_insert(&t->row[i], sum, t->b_index ? t->b_index[j] : (uint32_t)j);
-            il_top3_insert(&t->col[j], sum, t->a_index[i]);
+            const float score = il_score_ref(t->a, i, t->b, j, t->k, 0.0f);
+            il_top3_insert(&t->row[i], score, t->b_index ? t->b_index[j] : (uint32_t)j);
+            il_top3_insert(&t->col[j], score, t->a_index[i]);
         }
     }
 }

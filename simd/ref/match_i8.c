@@ -21,7 +21,7 @@
  * Where the lengths are not finite, or the units too small for 32 bits, nothing is
  * filtered. Which pairs pass is not part of the contract.
  */
-#include "../internal.h"
+#include "score.h"
 
 #include <math.h>
 
@@ -147,20 +147,14 @@ void il_match3_i8_ref(const struct il_match_i8_block *t)
 {
     const struct plan p = plan(t);
     for (size_t i = 0; i < t->f32.a_rows; i++) {
-        const float *x = t->a_rows + i * t->a_ld;
         for (size_t j = 0; j < t->f32.b_rows; j++) {
-            const float *y =
-                t->f32.b + j / IL_NR_REF * IL_NR_REF * t->f32.k + j % IL_NR_REF;
-            const uint32_t name = t->f32.b_index ? t->f32.b_index[j] : (uint32_t)j;
-            float sum = 0.0f;
             if (!passes(t, &p, i, j)) {
                 continue;
             }
-            for (size_t q = 0; q < t->f32.k; q++) {
-                sum = fmaf(x[q], y[q * IL_NR_REF], sum);
-            }
-            il_top3_insert(&t->f32.row[i], sum, name);
-            il_top3_insert(&t->f32.col[j], sum, t->f32.a_index[i]);
+            const float score = il_score_ref(t->f32.a, i, t->f32.b, j, t->f32.k, 0.0f);
+            il_top3_insert(&t->f32.row[i], score,
+                           t->f32.b_index ? t->f32.b_index[j] : (uint32_t)j);
+            il_top3_insert(&t->f32.col[j], score, t->f32.a_index[i]);
         }
     }
 }
