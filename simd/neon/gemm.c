@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Product of packed rows for neon: the tile; blocking in tmpl/gemm.h. */
+/* Product of packed rows for neon: tmpl/gemm.h with the tile of tile.h. */
 #include "../internal.h"
 
 #ifdef IL_SIMD_ARM
-#include "vec.h"
-
 #include "tile.h"
-
-/* A whole 8 x 12 tile of C; goes on from C where load is set. */
-__attribute__((noinline)) static void tile_gemm(size_t k, const float *a, const float *b,
-                                                float *c, size_t ld, int load)
-{
-    TILE_ROWS(TILE_ZERO)
-    if (load) {
-        TILE_ROWS(TILE_LOAD)
-    }
-    TILE_LOOP
-    TILE_ROWS(TILE_STORE)
-}
+#include "vec.h"
 
 #include "../tmpl/gemm.h"
 #else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocking of the product around tile_gemm; contract: ref/gemm.c. A panel of b comes from
+ * Product of packed rows over ISA/tile.h; contract: ref/gemm.c. A panel of b comes from
  * L1, or past some 300 coordinates from L2, which is as fast; A_BLOCK_BYTES of a stay in
  * L2. C is passed over once per block of coordinates (equal blocks, K_BLOCK at most), and
  * the chain goes on from it.
@@ -16,6 +16,18 @@ struct gemm_tile {
     size_t ld;
     int load;
 };
+
+/* A whole tile of C; goes on from C where load is set. */
+__attribute__((noinline)) static void tile_gemm(size_t k, const float *a, const float *b,
+                                                float *c, size_t ld, int load)
+{
+    TILE_ROWS(TILE_ZERO)
+    if (load) {
+        TILE_ROWS(TILE_LOAD)
+    }
+    TILE_LOOP
+    TILE_ROWS(TILE_STORE)
+}
 
 /* Whole tiles go straight to C, those at the edges through a buffer. */
 static void gemm_one(const struct gemm_tile *t)
