@@ -87,12 +87,18 @@ ROWS_TILE(part_rows_5, ROWS_5)
 typedef void rows_tile_fn(const struct rows_step *s);
 typedef void rows_widen_fn(const char *x, size_t count, float *out);
 
-struct rows_job {
-    size_t blocks, d, k;
-    const char *x;
-    size_t block_bytes, value_bytes;
+/* How values are stored. */
+struct rows_type {
+    size_t bytes;         /* of a value */
+    size_t group;         /* coordinates of a row that lie together */
     rows_widen_fn *widen; /* NULL = the values are f32 */
-    const float *scale;   /* NULL, or one per row */
+};
+
+struct rows_job {
+    const struct rows_type *type;
+    size_t blocks, d, k;
+    const void *x;
+    const float *scale; /* NULL, or one per row */
     const float *anchors;
     float *out;
 };
@@ -130,21 +136,23 @@ static void rows_run(const struct rows_job *j)
     _Alignas(64) float wide[ROWS_CHUNK * IL_ROWS];
     const size_t tiles =
         (j->k + IL_ROWS_ANCHORS - 1) / IL_ROWS_ANCHORS * (IL_ROWS / ROWS_STRIP);
-    const size_t row_bytes = IL_ROWS * j->value_bytes;
+    const size_t group = j->type->group;
+    const size_t row_bytes = IL_ROWS * j->type->bytes;
+    const size_t block_bytes = (j->d + group - 1) / group * group * row_bytes;
     for (size_t b = 0; b < j->blocks && j->k > 0; b++) {
-        const char *block = j->x + b * j->block_bytes;
+        const char *block = (const char *)j->x + b * block_bytes;
         size_t q = 0;
         do { /* once even for d = 0, which clears the output */
             const char *x = block + q * row_bytes;
             struct rows_step step = {.load = q > 0};
             step.count = j->d - q < ROWS_CHUNK ? j->d - q : ROWS_CHUNK;
             step.next = q + step.count < j->d ? x + step.count * row_bytes
-                        : b + 1 < j->blocks   ? block + j->block_bytes
+                        : b + 1 < j->blocks   ? block + block_bytes
                                               : block;
             step.next_bytes = (row_bytes + tiles - 1) / tiles;
             step.x = wide;
-            if (j->widen) {
-                j->widen(x, step.count, wide);
+            if (j->type->widen) {
+                j->type->widen(x, step.count, wide);
             } else {
                 step.x = (const float *)(const void *)x;
             }
@@ -184,62 +192,31 @@ static void widen_i8(const char *x, size_t count, float *out)
     }
 }
 
+static const struct rows_type type_f32 = {4, 1, NULL};
+static const struct rows_type type_f16 = {2, 1, widen_f16};
+static const struct rows_type type_e4m3 = {1, 1, widen_e4m3};
+static const struct rows_type type_i8 = {1, 4, widen_i8};
+
 void IL_ISA_FN(rows_f32)(size_t blocks, size_t d, size_t k, const float *x,
                          const float *anchors, float *out)
 {
-    const struct rows_job job = {.blocks = blocks,
-                                 .d = d,
-                                 .k = k,
-                                 .x = (const char *)x,
-                                 .block_bytes = d * IL_ROWS * sizeof *x,
-                                 .value_bytes = sizeof *x,
-                                 .anchors = anchors,
-                                 .out = out};
-    rows_run(&job);
+    rows_run(&(struct rows_job){&type_f32, blocks, d, k, x, NULL, anchors, out});
 }
 
 void IL_ISA_FN(rows_f16)(size_t blocks, size_t d, size_t k, const uint16_t *x,
                          const float *anchors, float *out)
 {
-    const struct rows_job job = {.blocks = blocks,
-                                 .d = d,
-                                 .k = k,
-                                 .x = (const char *)x,
-                                 .block_bytes = d * IL_ROWS * sizeof *x,
-                                 .value_bytes = sizeof *x,
-                                 .widen = widen_f16,
-                                 .anchors = anchors,
-                                 .out = out};
-    rows_run(&job);
+    rows_run(&(struct rows_job){&type_f16, blocks, d, k, x, NULL, anchors, out});
 }
 
 void IL_ISA_FN(rows_e4m3)(size_t blocks, size_t d, size_t k, const uint8_t *x,
                           const float *anchors, float *out)
 {
-    const struct rows_job job = {.blocks = blocks,
-                                 .d = d,
-                                 .k = k,
-                                 .x = (const char *)x,
-                                 .block_bytes = d * IL_ROWS,
-                                 .value_bytes = 1,
-                                 .widen = widen_e4m3,
-                                 .anchors = anchors,
-                                 .out = out};
-    rows_run(&job);
+    rows_run(&(struct rows_job){&type_e4m3, blocks, d, k, x, NULL, anchors, out});
 }
 
 void IL_ISA_FN(rows_i8)(size_t blocks, size_t d, size_t k, const int8_t *x,
                         const float *scale, const float *anchors, float *out)
 {
-    const struct rows_job job = {.blocks = blocks,
-                                 .d = d,
-                                 .k = k,
-                                 .x = (const char *)x,
-                                 .block_bytes = il_rows_i8_block(d),
-                                 .value_bytes = 1,
-                                 .widen = widen_i8,
-                                 .scale = scale,
-                                 .anchors = anchors,
-                                 .out = out};
-    rows_run(&job);
+    rows_run(&(struct rows_job){&type_i8, blocks, d, k, x, scale, anchors, out});
 }
