@@ -125,6 +125,16 @@ static inline vu vu_add(vu a, vu b)
 {
     return _mm256_add_epi32(a, b);
 }
+static inline vu vu_or(vu a, vu b)
+{
+    return _mm256_or_si256(a, b);
+}
+static inline vu vu_xor(vu a, vu b)
+{
+    return _mm256_xor_si256(a, b);
+}
+/* A macro, for n must be a constant. */
+#define vu_shl(x, n) _mm256_slli_epi32(x, n)
 static inline vu vu_select(vm m, vu yes, vu no)
 {
     return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));

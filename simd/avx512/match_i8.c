@@ -13,24 +13,6 @@
 
 enum { IL_I8_BIAS = 128, EXACT = 8 };
 
-static inline vu quad_bytes(vu u0, vu u1, vu u2, vu u3, uint32_t flip)
-{
-    const vu low = _mm512_or_si512(u0, _mm512_slli_epi32(u1, 8));
-    const vu high = _mm512_or_si512(u2, _mm512_slli_epi32(u3, 8));
-    const vu all = _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
-    return _mm512_xor_si512(all, vu_set1(flip));
-}
-
-/* Defined below, beside their macros; the shared body calls them. */
-static int tile_match_i8(size_t quads, const int8_t *a, const int8_t *b,
-                         const int32_t *row_start, const int32_t *row_threshold,
-                         const int32_t *col_start, const int32_t *col_threshold,
-                         int32_t *c);
-static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
-                               const int32_t *col_threshold);
-static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
-                       float *c);
-
 #include "../tmpl/match_i8.h"
 
 /* Four bytes of a row of a. */

@@ -115,6 +115,16 @@ static inline vu vu_add(vu a, vu b)
 {
     return _mm512_add_epi32(a, b);
 }
+static inline vu vu_or(vu a, vu b)
+{
+    return _mm512_or_si512(a, b);
+}
+static inline vu vu_xor(vu a, vu b)
+{
+    return _mm512_xor_si512(a, b);
+}
+/* A macro, for n must be a constant. */
+#define vu_shl(x, n) _mm512_slli_epi32(x, n)
 static inline vu vu_select(vm m, vu yes, vu no)
 {
     return _mm512_mask_mov_epi32(no, m, yes);

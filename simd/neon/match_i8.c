@@ -13,23 +13,6 @@
 
 enum { IL_I8_BIAS = 0, EXACT = 4 }; /* sdot multiplies signed bytes: no bias */
 
-static inline vu quad_bytes(vu u0, vu u1, vu u2, vu u3, uint32_t flip)
-{
-    const vu low = vorrq_u32(u0, vshlq_n_u32(u1, 8));
-    const vu high = vorrq_u32(u2, vshlq_n_u32(u3, 8));
-    return veorq_u32(vorrq_u32(low, vshlq_n_u32(high, 16)), vu_set1(flip));
-}
-
-/* Defined below, beside their macros; the shared body calls them. */
-static int tile_match_i8(size_t quads, const int8_t *a, const int8_t *b,
-                         const int32_t *row_start, const int32_t *row_threshold,
-                         const int32_t *col_start, const int32_t *col_threshold,
-                         int32_t *c);
-static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
-                               const int32_t *col_threshold);
-static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
-                       float *c);
-
 #include "../tmpl/match_i8.h"
 
 #define I8_START(r)                                                                      \

@@ -117,6 +117,16 @@ static inline vu vu_add(vu a, vu b)
 {
     return vaddq_u32(a, b);
 }
+static inline vu vu_or(vu a, vu b)
+{
+    return vorrq_u32(a, b);
+}
+static inline vu vu_xor(vu a, vu b)
+{
+    return veorq_u32(a, b);
+}
+/* A macro, for n must be a constant. */
+#define vu_shl(x, n) vshlq_n_u32(x, n)
 static inline vu vu_sub(vu a, vu b)
 {
     return vsubq_u32(a, b);

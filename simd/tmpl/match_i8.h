@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Quantiser and matcher in bytes over ISA/vec.h; contract: ref/match_i8.c. The folder's
- * match_i8.c brings, before this file, IL_I8_BIAS and quad_bytes; and defines, after it,
- *
- *   tile_match_i8   upper bounds of a tile: quads of coordinates, all started at the sum
- *                   of the starts of row and column; tells whether one reaches its row's
- *                   or column's threshold, and stores them only then
- *   rows_that_pass  which rows of a stored tile hold such a bound, a bit each
- *   exact_rows      EXACT rows of f32, given by pointers, times a panel of b: the bits
- *                   of gemm_f32
+ * match_i8.c brings, before this file, IL_I8_BIAS and EXACT; and defines, after it and
+ * beside their macros, the functions that are declared first.
  *
  * Rows that pass wait in a queue until EXACT of them share one pass over the f32 panel of
  * b, or the panel ends. What waits is in ascending order, so indexes only ascend at every
  * list, as in match3.h. A threshold that is some tiles old is lower or equal: safe.
  */
 #include "match_lists.h"
+
+/* Upper bounds of a tile: quads of coordinates, all started at the sum of the starts of
+   row and column. Tells whether one reaches its row's or column's threshold, and stores
+   them only then. */
+static int tile_match_i8(size_t quads, const int8_t *a, const int8_t *b,
+                         const int32_t *row_start, const int32_t *row_threshold,
+                         const int32_t *col_start, const int32_t *col_threshold,
+                         int32_t *c);
+
+/* Which rows of a stored tile hold such a bound, a bit each. */
+static uint32_t rows_that_pass(const int32_t *c, const int32_t *row_threshold,
+                               const int32_t *col_threshold);
+
+/* EXACT rows of f32, given by pointers, times a panel of b: the bits of gemm_f32. Those
+   from count on may be left out. */
+static void exact_rows(size_t k, size_t count, const float *const *x, const float *b,
+                       float *c);
 
 enum {
     ROWS = 2048 / IL_MR * IL_MR, /* most rows of a block of a */
@@ -76,6 +87,14 @@ static inline vu quantise_vector(vf x, float scale, float inverse, struct quanti
     s->error2 = vf_fma(error, error, s->error2);
     s->sum = vu_add(s->sum, q);
     return vu_add(q, vu_set1(128));
+}
+
+/* Bytes 0..3 of each lane, from the low ones of four vectors. */
+static inline vu quad_bytes(vu u0, vu u1, vu u2, vu u3, uint32_t flip)
+{
+    const vu low = vu_or(u0, vu_shl(u1, 8));
+    const vu high = vu_or(u2, vu_shl(u3, 8));
+    return vu_xor(vu_or(low, vu_shl(high, 16)), vu_set1(flip));
 }
 
 /* VL or fewer rows of one panel; x and q at their first lane. */
