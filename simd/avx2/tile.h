@@ -6,6 +6,7 @@
 
 #define TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define TILE_ROWS_AFTER_0(X) X(1) X(2) X(3) X(4) X(5)
+#define TILE_VECTORS(X, r) X(r, 0) X(r, 1)
 
 #define TILE_ZERO(r)                                                                     \
     __m256 c##r##_0 = _mm256_setzero_ps(), c##r##_1 = _mm256_setzero_ps();

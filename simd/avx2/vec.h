@@ -77,6 +77,12 @@ static inline vf vf_at_least(vf a, float floor)
 {
     return _mm256_max_ps(_mm256_set1_ps(floor), a);
 }
+/* The larger one; max, which must be no NaN, where x is one: vmaxps gives its second
+ * operand when either is NaN. */
+static inline vf vf_max_number(vf x, vf max)
+{
+    return _mm256_max_ps(x, max);
+}
 static inline vm vf_gt(vf a, vf b)
 {
     return _mm256_cmp_ps(a, b, _CMP_GT_OQ);

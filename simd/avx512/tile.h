@@ -14,6 +14,7 @@
 
 #define TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 #define TILE_ROWS_AFTER_0(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+#define TILE_VECTORS(X, r) X(r, 0) X(r, 1)
 
 #define TILE_ZERO(r)                                                                     \
     __m512 c##r##_0 = _mm512_setzero_ps(), c##r##_1 = _mm512_setzero_ps();

@@ -78,6 +78,12 @@ static inline vf vf_at_least(vf a, float floor)
 {
     return _mm512_max_ps(_mm512_set1_ps(floor), a);
 }
+/* The larger one; max, which must be no NaN, where x is one: vmaxps gives its second
+ * operand when either is NaN. */
+static inline vf vf_max_number(vf x, vf max)
+{
+    return _mm512_max_ps(x, max);
+}
 static inline vm vf_gt(vf a, vf b)
 {
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);

@@ -6,6 +6,7 @@
 
 #define TILE_ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define TILE_ROWS_AFTER_0(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define TILE_VECTORS(X, r) X(r, 0) X(r, 1) X(r, 2)
 
 #define TILE_ZERO(r)                                                                     \
     float32x4_t c##r##_0 = vdupq_n_f32(0.0f), c##r##_1 = c##r##_0, c##r##_2 = c##r##_0;

@@ -68,6 +68,12 @@ static inline vf vf_sqrt(vf a)
 {
     return vsqrtq_f32(a);
 }
+/* The larger one; max, which must be no NaN, where x is one: fmaxnm gives the number when
+ * one operand is a (quiet) NaN. */
+static inline vf vf_max_number(vf x, vf max)
+{
+    return vmaxnmq_f32(x, max);
+}
 static inline vm vf_gt(vf a, vf b)
 {
     return vcgtq_f32(a, b);

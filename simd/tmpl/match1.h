@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fused matcher that keeps maxima and finds the indexes afterwards; contract:
- * ref/match1.c, ref/topk.c. The register tile and what it does to the maxima is
- * tile_match1 of each instruction set.
+ * ref/match1.c, ref/topk.c. The register tile is that of ISA/tile.h.
  *
  * A tile only raises maxima: VL of them per row, over a *stretch* of columns (some panels
  * of b), and one per column, over a *group* of GROUP panels of rows. At the end of a
@@ -114,6 +113,31 @@ static void open_state(struct match_state *s, const struct match_task *t)
 }
 
 /* ------------------------------------------------------------------------- the scan */
+
+/* A maximum is never NaN, and a NaN score hides nothing. */
+#define RAISE_ROW_BY(r, v) high = vf_max_number(c##r##_##v, high);
+#define RAISE_ROW(r)                                                                     \
+    {                                                                                    \
+        vf high = vf_load(row_max + VL * (r));                                           \
+        TILE_VECTORS(RAISE_ROW_BY, r)                                                    \
+        vf_store(row_max + VL * (r), high);                                              \
+    }
+#define RAISE_COLUMN_BY(r, v) high_##v = vf_max_number(c##r##_##v, high_##v);
+#define RAISE_COLUMN(r) TILE_VECTORS(RAISE_COLUMN_BY, r)
+#define HIGH_LOAD(r, v) vf high_##v = vf_load(col_max + (v)*VL);
+#define HIGH_STORE(r, v) vf_store(col_max + (v)*VL, high_##v);
+
+/* Raises the maxima of IL_MR rows (VL lanes each) and IL_NR columns by a tile. */
+__attribute__((noinline)) static void
+tile_match1(size_t k, const float *a, const float *b, float *row_max, float *col_max)
+{
+    TILE_ROWS(TILE_ZERO)
+    TILE_LOOP
+    TILE_VECTORS(HIGH_LOAD, 0)
+    TILE_ROWS(RAISE_COLUMN)
+    TILE_ROWS(RAISE_ROW)
+    TILE_VECTORS(HIGH_STORE, 0)
+}
 
 /* A tile at the edge: its padding must not raise a maximum. A NaN compares false. */
 static void match_edge(const struct match_task *t, size_t i, size_t j, float *row_max,
