@@ -40,13 +40,12 @@
    function has one type. */
 #define HIDE(reg, value) __asm__ volatile("" : "+" reg(value))
 #define START(n) __typeof__(x) c##n = x;
-#define COUNT(n) +1
-#define CHAINS_RUN(EACH, lanes)                                                          \
-    EACH(START)                                                                          \
+#define CHAINS_RUN(chains, lanes)                                                        \
+    EACH_##chains(START);                                                                \
     for (long pass = 0; pass < passes; pass++) {                                         \
-        EACH(STEP)                                                                       \
+        EACH_##chains(STEP)                                                              \
     }                                                                                    \
-    return 2.0 * (0 EACH(COUNT)) * (lanes) * (double)passes;
+    return 2.0 * (chains) * (lanes) * (double)passes;
 
 #define STEP(n)                                                                          \
     c##n = c##n * x + x;                                                                 \
@@ -54,7 +53,7 @@
 static __attribute__((noinline)) double chains_scalar(long passes)
 {
     float x = 0.5f;
-    CHAINS_RUN(EACH_14, 1)
+    CHAINS_RUN(14, 1)
 }
 #undef STEP
 
@@ -66,7 +65,7 @@ static __attribute__((noinline)) double chains_scalar(long passes)
 static __attribute__((noinline)) double chains_scalar_i8(long passes)
 {
     uint32_t x = 1;
-    CHAINS_RUN(EACH_10, 1)
+    CHAINS_RUN(10, 1)
 }
 #undef STEP
 
@@ -77,7 +76,7 @@ static __attribute__((noinline)) double chains_scalar_i8(long passes)
 static __attribute__((target("avx2,fma"), noinline)) double chains_avx2(long passes)
 {
     __m256 x = _mm256_set1_ps(0.5f);
-    CHAINS_RUN(EACH_14, 8)
+    CHAINS_RUN(14, 8)
 }
 #undef STEP
 #define STEP(n)                                                                          \
@@ -86,7 +85,7 @@ static __attribute__((target("avx2,fma"), noinline)) double chains_avx2(long pas
 static __attribute__((target("avx512f"), noinline)) double chains_avx512(long passes)
 {
     __m512 x = _mm512_set1_ps(0.5f);
-    CHAINS_RUN(EACH_20, 16)
+    CHAINS_RUN(20, 16)
 }
 #undef STEP
 
@@ -97,14 +96,14 @@ static __attribute__((target("avx512f"), noinline)) double chains_avx512(long pa
 static __attribute__((target("avx2"), noinline)) double chains_avx2_vnni(long passes)
 {
     __m256i x = _mm256_set1_epi8(1);
-    CHAINS_RUN(EACH_14, 32)
+    CHAINS_RUN(14, 32)
 }
 #undef STEP
 #define STEP(n) __asm__ volatile("vpdpbusd %1, %1, %0" : "+v"(c##n) : "v"(x));
 static __attribute__((target("avx512f"), noinline)) double chains_avx512_vnni(long passes)
 {
     __m512i x = _mm512_set1_epi8(1);
-    CHAINS_RUN(EACH_20, 64)
+    CHAINS_RUN(20, 64)
 }
 #undef STEP
 /* Bytes to sums of two in 16 bits, these to sums of two in 32. */
@@ -117,13 +116,13 @@ static __attribute__((target("avx512f"), noinline)) double chains_avx512_vnni(lo
 static __attribute__((target("avx2"), noinline)) double chains_avx2_i8(long passes)
 {
     __m256i x = _mm256_set1_epi8(1), ones = _mm256_set1_epi16(1), pairs;
-    CHAINS_RUN(EACH_10, 32)
+    CHAINS_RUN(10, 32)
 }
 static __attribute__((target("avx512f,avx512bw"), noinline)) double
 chains_avx512_i8(long passes)
 {
     __m512i x = _mm512_set1_epi8(1), ones = _mm512_set1_epi16(1), pairs;
-    CHAINS_RUN(EACH_10, 64)
+    CHAINS_RUN(10, 64)
 }
 #undef STEP
 #endif
@@ -135,7 +134,7 @@ chains_avx512_i8(long passes)
 static __attribute__((noinline)) double chains_neon(long passes)
 {
     float32x4_t x = vdupq_n_f32(0.5f);
-    CHAINS_RUN(EACH_20, 4)
+    CHAINS_RUN(20, 4)
 }
 #undef STEP
 #ifdef PEAK_DOTPROD
@@ -146,7 +145,7 @@ static __attribute__((target("arch=armv8.2-a+dotprod"), noinline)) double
 chains_neon_dot(long passes)
 {
     int32x4_t x = vdupq_n_s32(0x01010101);
-    CHAINS_RUN(EACH_20, 16)
+    CHAINS_RUN(20, 16)
 }
 #undef STEP
 #endif
@@ -159,7 +158,7 @@ chains_neon_dot(long passes)
 static __attribute__((noinline)) double chains_neon_i8(long passes)
 {
     int8x16_t x = vdupq_n_s8(1), pairs;
-    CHAINS_RUN(EACH_10, 16)
+    CHAINS_RUN(10, 16)
 }
 #undef STEP
 #endif

@@ -106,7 +106,7 @@ usage() {
     usage "'--weighting' wants none or gauss" -- link a b --weighting gaus
     usage "'--weighting gauss' belongs to '--method geh-published'" -- \
         link a b --seeds s --weighting gauss
-    usage "'--views' wants auto, global, local or a number from 2 to 64, got 'locale'" -- \
+    usage "'--views' wants auto, global, local or a number" "got 'locale'" -- \
         link a b --views locale
     usage "belong to '--method geh'" -- \
         link a b --seeds s --views local --method geh-published
