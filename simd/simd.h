@@ -17,8 +17,8 @@ enum il_isa { IL_ISA_REF = 0, IL_ISA_NEON = 1, IL_ISA_AVX2 = 2, IL_ISA_AVX512 = 
 
 /**
  * The three best partners of one row or column, best first; equal values: lowest index
- * first. An empty place holds -INFINITY and IL_INDEX_NONE. A list that begins with
- * +INFINITY in all places takes no number: for columns that nobody asks for.
+ * first. An empty place holds -INFINITY and IL_INDEX_NONE; in its stead any value without
+ * an index, in all three places, keeps out the scores below it.
  */
 struct il_top3 {
     float value[IL_TOP];
