@@ -9,6 +9,7 @@
 #include <isolink/eval.h>
 #include <isolink/link.h>
 #include <isolink/matrix.h>
+#include <isolink/memory.h>
 #include <isolink/pairs.h>
 #include <isolink/status.h>
 #include <isolink/version.h>

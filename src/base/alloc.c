@@ -2,12 +2,14 @@
 /* The only file that calls the allocator of the C library. */
 #include "src/base/base.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* One cache line, and the width of the widest vector register. The padding lets a kernel
    read a whole register at the end of a block. */
 #define BLOCK_ALIGN ((size_t)64)
+#define CLEAR_BYTES ((size_t)4 << 20)
 
 enum il_status il_mul_bytes(size_t a, size_t b, size_t *out)
 {
@@ -20,8 +22,6 @@ enum il_status il_add_bytes(size_t a, size_t b, size_t *out)
 }
 
 #ifdef IL_FAULTS
-#include <stdatomic.h>
-
 static atomic_long calls;
 static atomic_long fail_at; /* 0 = never */
 
@@ -47,7 +47,38 @@ static int refused(void)
 }
 #endif
 
-void *il_alloc(size_t count, size_t size)
+/* Who gives large blocks, if anybody does; who takes those back that are left; and how
+   many there are, so that others cost nothing. */
+static _Atomic(const struct il_large *) giver, taker;
+static atomic_size_t taken;
+
+void il_large_set(const struct il_large *large)
+{
+    if (large) {
+        atomic_store(&taker, large);
+    }
+    atomic_store(&giver, large);
+}
+
+void il_large_look(void)
+{
+    const struct il_large *large = atomic_load_explicit(&giver, memory_order_relaxed);
+    if (large)
+        large->look();
+}
+
+void il_clear(void *block, size_t bytes)
+{
+    unsigned char *at = block;
+    for (size_t done = 0; done < bytes; done += CLEAR_BYTES) {
+        size_t left = bytes - done;
+        memset(at + done, 0, left < CLEAR_BYTES ? left : CLEAR_BYTES);
+        il_large_look();
+    }
+}
+
+/* A block of bytes, cleared when *cleared says so. */
+static void *get(size_t count, size_t size, int *cleared)
 {
     size_t bytes = 0;
     if (il_mul_bytes(count, size, &bytes) != IL_OK)
@@ -59,14 +90,27 @@ void *il_alloc(size_t count, size_t size)
     bytes = (bytes + 2 * BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN;
     if (refused())
         return NULL;
-    return aligned_alloc(BLOCK_ALIGN, bytes);
+    const struct il_large *large = atomic_load_explicit(&giver, memory_order_relaxed);
+    *cleared = large && bytes >= large->bytes_min;
+    if (!*cleared)
+        return aligned_alloc(BLOCK_ALIGN, bytes);
+    void *block = large->get(bytes);
+    atomic_fetch_add(&taken, block != NULL);
+    return block;
+}
+
+void *il_alloc(size_t count, size_t size)
+{
+    int cleared;
+    return get(count, size, &cleared);
 }
 
 void *il_alloc_zero(size_t count, size_t size)
 {
-    void *block = il_alloc(count, size);
-    if (block)
-        memset(block, 0, count * size); /* il_alloc has checked the product */
+    int cleared = 0;
+    void *block = get(count, size, &cleared);
+    if (block && !cleared)
+        memset(block, 0, count * size); /* get has checked the product */
     return block;
 }
 
@@ -79,11 +123,16 @@ void *il_realloc(void *block, size_t old_bytes, size_t new_bytes)
     size_t kept = old_bytes < new_bytes ? old_bytes : new_bytes;
     if (block && kept)
         memcpy(grown, block, kept);
-    free(block);
+    il_free(block);
     return grown;
 }
 
 void il_free(void *block)
 {
+    if (block && atomic_load_explicit(&taken, memory_order_relaxed) &&
+        atomic_load(&taker)->put(block)) {
+        atomic_fetch_sub(&taken, 1);
+        return;
+    }
     free(block);
 }

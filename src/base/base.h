@@ -47,6 +47,21 @@ void *il_alloc_zero(size_t count, size_t size);
 void *il_realloc(void *block, size_t old_bytes, size_t new_bytes);
 void il_free(void *block);
 
+/** Another giver of large blocks; see src/io/scratch.c. */
+struct il_large {
+    size_t bytes_min;           /**< blocks from here on come from it */
+    void *(*get)(size_t bytes); /**< cleared, aligned to pages; NULL = none to be had */
+    int (*put)(void *block);    /**< 1: it was its own, and is free; else 0 */
+    void (*look)(void);         /**< at whether too much is resident; any thread */
+};
+/** Takes effect for later blocks; NULL = none, what it gave stays its own. large must
+ * live as long as the process. Any thread. */
+void il_large_set(const struct il_large *large);
+/** Long loops over large blocks call this now and then; the pool does between tasks. */
+void il_large_look(void);
+/** memset to 0, of any length. */
+void il_clear(void *block, size_t bytes);
+
 #ifdef IL_FAULTS
 /** Tests only: call k (from 1) of the three above fails once; 0 = none. Counts anew from
  * here. */

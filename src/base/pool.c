@@ -46,6 +46,7 @@ static void work(struct il_pool *pool, il_task_fn *fn, void *context, size_t tas
         if (task >= tasks)
             return;
         fn(context, task, thread);
+        il_large_look();
     }
 }
 

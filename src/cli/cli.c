@@ -65,6 +65,13 @@ static int exit_of(enum il_status status)
 int il_say_status(const char *command, enum il_status status,
                   const struct il_error *error)
 {
+    struct il_memory_use use;
+
+    il_memory_describe(&use);
+    if (status == IL_ENOMEM && use.trouble[0] != 0) {
+        il_say(command, "%s; --scratch takes another directory", use.trouble);
+        return IL_EXIT_LIMIT;
+    }
     if (error != NULL && error->text[0] != 0) {
         il_say(command, "%s", error->text);
     } else {

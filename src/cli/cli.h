@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <isolink/isolink.h>
@@ -18,7 +19,8 @@ enum il_exit {
     IL_EXIT_INPUT = 3,     /**< an input file is missing or breaks its format */
     IL_EXIT_DAMAGED = 4,   /**< a file of our own is damaged or too new */
     IL_EXIT_BOOTSTRAP = 5, /**< seeds and sides do not support a bootstrap */
-    IL_EXIT_LOCKED = 6     /**< somebody else holds the store */
+    IL_EXIT_LOCKED = 6,    /**< somebody else holds the store */
+    IL_EXIT_LIMIT = 7      /**< memory or scratch disk do not suffice */
 };
 
 /* The commands: argv[0] is the command's name; each returns an exit code. */
@@ -45,6 +47,18 @@ int il_say_output(const char *command, enum il_status status,
 
 /** Says that memory is exhausted. \return IL_EXIT_FAILED */
 int il_say_memory(const char *command);
+
+/**
+ * Bounds the memory of the process, as --memory and --scratch ask.
+ * \param bytes    0: no limit
+ * \param scratch  NULL: the directory of `beside`, or the system's own when that is no
+ * regular file's name ("-") \return an exit code; says why
+ */
+int il_memory_apply(const char *command, uint64_t bytes, const char *scratch,
+                    const char *beside);
+
+/** Warns when the process took more than it was to take. */
+void il_memory_check(const char *command);
 
 /** Flushes standard output. \return code, or IL_EXIT_FAILED with a message when bytes
  * were lost. */

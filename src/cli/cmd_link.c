@@ -35,6 +35,9 @@ static const char help[] =
     "  --folds N             folds of a view, 2 to 16             [the method's own]\n"
     "  --seed N              random seed number; equal numbers, equal links      [0]\n"
     "  --threads N           1 to 256; 0 = one per core; never changes the links [0]\n"
+    "  --memory SIZE         bound on resident memory, as in 256M; what is large then\n"
+    "                        lies in scratch files; never changes the links     [none]\n"
+    "  --scratch DIR         where those lie                 [where the links go]\n"
     "  --json[=FILE]         the report as JSON, on standard output or in FILE\n"
     "  -v, --verbose         more in the report: skipped rows by id, threshold\n"
     "  -q, --quiet           errors only\n"
@@ -42,7 +45,8 @@ static const char help[] =
     "  -h, --help            this text\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 bad input, 5 these seeds and sides do\n"
-    "not support a bootstrap (the output then holds the seeds alone), 130 interrupted.\n";
+    "not support a bootstrap (the output then holds the seeds alone), 7 the scratch\n"
+    "disk is too small, 130 interrupted.\n";
 
 static const struct option options[] = {
     {"seeds", required_argument, NULL, IL_OPT_SEEDS},
@@ -56,6 +60,8 @@ static const struct option options[] = {
     {"folds", required_argument, NULL, IL_OPT_FOLDS},
     {"min-posterior", required_argument, NULL, IL_OPT_MIN_POSTERIOR},
     {"weighting", required_argument, NULL, IL_OPT_WEIGHTING},
+    {"memory", required_argument, NULL, IL_OPT_MEMORY},
+    {"scratch", required_argument, NULL, IL_OPT_SCRATCH},
     {"json", optional_argument, NULL, IL_OPT_JSON},
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
@@ -68,6 +74,8 @@ struct link_args {
     struct il_input_paths path;
     const char *links; /**< "-": standard output */
     const char *json;  /**< NULL: none; "-": standard output */
+    uint64_t memory;   /**< 0: no limit */
+    const char *scratch;
     bool quiet;
     bool verbose;
     bool progress;
@@ -187,6 +195,12 @@ static bool take_option(int option, struct link_args *args)
         return true;
     case IL_OPT_JSON:
         args->json = optarg != NULL ? optarg : "-";
+        return true;
+    case IL_OPT_MEMORY:
+        return il_opts_bytes(COMMAND, "--memory", optarg, IL_MEMORY_MIN,
+                             (uint64_t)1 << 50, &args->memory);
+    case IL_OPT_SCRATCH:
+        args->scratch = optarg;
         return true;
     case 'v':
         args->verbose = true;
@@ -388,6 +402,9 @@ int il_cmd_link(int argc, char **argv)
     il_cancel_install();
     code = check_outputs(&args, &run);
     if (code == IL_EXIT_DONE) {
+        code = il_memory_apply(COMMAND, args.memory, args.scratch, args.links);
+    }
+    if (code == IL_EXIT_DONE) {
         code = il_inputs_load(&run.in, &args.path, COMMAND);
     }
     if (code == IL_EXIT_DONE) {
@@ -399,8 +416,10 @@ int il_cmd_link(int argc, char **argv)
             code = write_results(&args, &run, code);
         }
     }
+    il_memory_check(COMMAND);
     il_link_close(&run.linking);
     il_inputs_free(&run.in);
+    il_memory_unlimit();
     free(run.links_path);
     free(run.json_path);
     return il_stdout_end(COMMAND, code);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "opts.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -163,6 +164,33 @@ bool il_opts_number(const char *command, const char *option, const char *text,
     }
     *out = number;
     return true;
+}
+
+bool il_opts_bytes(const char *command, const char *option, const char *text,
+                   uint64_t min, uint64_t max, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    size_t digits = strspn(text, "0123456789");
+    const char *unit = text[digits] != 0 ? strchr(units, toupper(text[digits])) : NULL;
+    unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+    size_t end = digits + (unit != NULL ? 1 : 0);
+    bool good = digits > 0 && digits < 16 && text[end] == 0;
+
+    if (good) {
+        uint64_t number = strtoull(text, NULL, 10);
+
+        good = number <= UINT64_MAX >> shift;
+        number <<= shift;
+        good = good && number >= min && number <= max;
+        *out = number;
+    }
+    if (!good) {
+        il_say(command,
+               "option '%s' wants a number of bytes as in 512M or 2G, at least %" PRIu64
+               "M, got '%s'",
+               option, (min + (1 << 20) - 1) >> 20, text);
+    }
+    return good;
 }
 
 bool il_opts_share(const char *command, const char *option, const char *text, double *out)

@@ -25,6 +25,8 @@ enum il_opt {
     IL_OPT_MIN_POSTERIOR,
     IL_OPT_WEIGHTING,
     IL_OPT_JSON,
+    IL_OPT_MEMORY,
+    IL_OPT_SCRATCH,
     IL_OPT_NO_PROGRESS,
     IL_OPT_QUICK,
     IL_OPT_VERSION
@@ -43,6 +45,11 @@ int il_opts_next(int argc, char **argv, const char *shorts, const struct option 
  * false. */
 bool il_opts_number(const char *command, const char *option, const char *text,
                     uint64_t min, uint64_t max, uint64_t *out);
+
+/** Reads a number of bytes in [min, max]: digits, then K, M, G or T for powers of 1,024.
+ * Says what is wrong and returns false. */
+bool il_opts_bytes(const char *command, const char *option, const char *text,
+                   uint64_t min, uint64_t max, uint64_t *out);
 
 /** Reads a number in [0, 1]. Says what is wrong and returns false. */
 bool il_opts_share(const char *command, const char *option, const char *text,

@@ -145,9 +145,15 @@ char *il_report_link_json(const struct il_outcome *out)
         json_pack("{s:o, s:o, s:o, s:o}", "file", text(out->links_path), "count",
                   whole(report->links), "seeds", whole(out->link_count - report->links),
                   "threshold", report->refused ? json_null() : number(report->threshold));
-    json_t *used = json_pack("{s:o, s:o, s:o, s:o}", "seconds", number(report->seconds),
-                             "peak_rss_bytes", whole((size_t)il_peak_bytes()), "isa",
-                             text(il_isa_text()), "threads", whole(out->config->threads));
+    struct il_memory_use memory;
+
+    il_memory_describe(&memory);
+    json_t *used =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "seconds", number(report->seconds),
+                  "peak_rss_bytes", whole((size_t)il_peak_bytes()), "memory_limit_bytes",
+                  memory.limit_bytes ? whole((size_t)memory.limit_bytes) : json_null(),
+                  "scratch_bytes_max", whole((size_t)memory.scratch_bytes_max), "isa",
+                  text(il_isa_text()), "threads", whole(out->config->threads));
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
         "isolink-link-1", "version", IL_VERSION, "status",

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #define GROW_BYTES ((size_t)64 * 1024)
+/* Of one read, so that a bound on memory can be kept in between. */
+#define PIECE_BYTES ((size_t)8 << 20)
 
 enum il_status il_file_open(struct il_file *file, const char *path,
                             struct il_error *error)
@@ -49,7 +51,9 @@ enum il_status il_file_read_at(const struct il_file *file, uint64_t offset, void
     IL_ASSERT(file->sized);
     unsigned char *at = out;
     while (bytes > 0) {
-        ptrdiff_t got = il_sys_read_at(file->fd, at, bytes, offset);
+        size_t piece = bytes < PIECE_BYTES ? bytes : PIECE_BYTES;
+        ptrdiff_t got = il_sys_read_at(file->fd, at, piece, offset);
+        il_large_look();
         if (got < 0)
             return il_sys_fail(error, file->name, "cannot read", errno);
         if (got == 0)

@@ -95,3 +95,17 @@ int il_sys_sync(int fd)
             return result;
     }
 }
+
+int il_sys_reserve(int fd, size_t bytes)
+{
+    for (;;) {
+        int result =
+            IL_SYS_FAULT(IL_IO_WRITE, NULL) ? -1 : fallocate(fd, 0, 0, (off_t)bytes);
+        if (result == 0 || (errno != EINTR && errno != EOPNOTSUPP))
+            return result;
+        if (errno == EOPNOTSUPP) {
+            errno = posix_fallocate(fd, 0, (off_t)bytes); /* writes the blocks */
+            return errno ? -1 : 0;
+        }
+    }
+}

@@ -38,6 +38,8 @@ ptrdiff_t il_sys_read_at(int fd, void *out, size_t bytes, uint64_t offset);
 /* Writes all bytes; 0 or -1. */
 int il_sys_write_all(int fd, const void *data, size_t bytes);
 int il_sys_sync(int fd);
+/* Blocks on the disk for the first bytes of a file, which reads as zeros; 0 or -1. */
+int il_sys_reserve(int fd, size_t bytes);
 
 /* "NAME: DOING: REASON OF THE SYSTEM", IL_EIO. */
 enum il_status il_sys_fail(struct il_error *error, const char *name, const char *doing,

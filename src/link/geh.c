@@ -182,8 +182,8 @@ static enum il_status votes_count(struct geh *g)
     enum il_status status = image_a && image_b ? IL_OK : IL_ENOMEM;
     memset(g->votes, 0, g->pair_count * sizeof *g->votes);
     for (unsigned v = 0; v < g->views && !status; v++) {
-        memset(image_a, 0, cells_a * sizeof *image_a);
-        memset(image_b, 0, cells_b * sizeof *image_b);
+        il_clear(image_a, cells_a * sizeof *image_a);
+        il_clear(image_b, cells_b * sizeof *image_b);
         status = il_view_images(g->frame, &g->view[v], g->a, g->b, 0, 1, image_a);
         status = status
                      ? status

@@ -75,6 +75,9 @@ static enum il_status take_rows(const struct il_matrix *m, struct il_side *out)
     }
     for (size_t i = 0; i < m->rows; i++) {
         float *row = out->x + out->rows * m->dim;
+        if (i % BLOCK == 0) {
+            il_large_look();
+        }
         il_matrix_to_f32(m, i, 1, row, m->dim);
         if (row_unit(row, m->dim)) {
             out->given[out->rows++] = (uint32_t)i;
@@ -96,6 +99,9 @@ static enum il_status centre_rows(const struct il_simd *simd, struct il_side *si
         return IL_ENOMEM;
     }
     for (size_t i = 0; i < side->rows; i++) {
+        if (i % BLOCK == 0) {
+            il_large_look();
+        }
         for (size_t k = 0; k < d; k++) {
             mean[k] += side->x[i * d + k];
         }
@@ -103,10 +109,14 @@ static enum il_status centre_rows(const struct il_simd *simd, struct il_side *si
     for (size_t k = 0; k < d; k++) {
         mean32[k] = side->rows ? (float)(mean[k] / (double)side->rows) : 0;
     }
-    for (size_t i = 0; i < side->rows; i++) {
-        simd->axpy_f32(-1, mean32, side->x + i * d, d);
+    for (size_t i = 0; i < side->rows; i += BLOCK) {
+        size_t last = i + BLOCK < side->rows ? i + BLOCK : side->rows;
+        for (size_t u = i; u < last; u++) {
+            simd->axpy_f32(-1, mean32, side->x + u * d, d);
+        }
+        simd->normalise_f32(side->x + i * d, last - i, d, d);
+        il_large_look();
     }
-    simd->normalise_f32(side->x, side->rows, d, d);
     il_free(mean);
     il_free(mean32);
     return IL_OK;

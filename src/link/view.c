@@ -166,6 +166,30 @@ enum il_status il_view_fit(struct il_frame *frame, const struct il_side *a,
     return status;
 }
 
+/* Images of some rows, to be added where their rows are. */
+struct images {
+    const struct il_simd *simd;
+    const uint32_t *rows;
+    size_t count, k;
+    const float *image;
+    float weight;
+    float *out;
+};
+
+#define IMAGES_BLOCK 1024
+
+static void images_task(void *context, size_t task, unsigned thread)
+{
+    (void)thread;
+    const struct images *m = context;
+    size_t last =
+        (task + 1) * IMAGES_BLOCK < m->count ? (task + 1) * IMAGES_BLOCK : m->count;
+    for (size_t i = task * IMAGES_BLOCK; i < last; i++) {
+        m->simd->axpy_f32(m->weight, m->image + i * m->k, m->out + m->rows[i] * m->k,
+                          m->k);
+    }
+}
+
 enum il_status il_view_images(struct il_frame *frame, const struct il_view *view,
                               const struct il_side *from, const struct il_side *to,
                               int side, float weight, float *out)
@@ -183,8 +207,10 @@ enum il_status il_view_images(struct il_frame *frame, const struct il_view *view
         }
         const struct il_part part = {from->x, from->d, view->map[side][f], k, 0};
         status = il_map_rows(frame, &part, rows, count, image);
-        for (size_t i = 0; i < count && !status; i++) {
-            frame->simd->axpy_f32(weight, image + i * k, out + rows[i] * k, k);
+        if (!status) {
+            struct images add = {frame->simd, rows, count, k, image, weight, out};
+            il_pool_run(frame->pool, (count + IMAGES_BLOCK - 1) / IMAGES_BLOCK,
+                        images_task, &add);
         }
     }
     il_free(image);

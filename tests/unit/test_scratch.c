@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The bound on resident memory: what is large goes to scratch files, and comes back. */
+#include <isolink/memory.h>
+
+#include "src/base/base.h"
+#include "tests/unit/unit.h"
+
+#define MIB ((size_t)1 << 20)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* A limit that a sanitizer's own memory does not reach. */
+static void limit_to(size_t mib)
+{
+    struct il_memory_config config;
+    struct il_error error = {""};
+    il_memory_config_init(&config);
+    config.limit_bytes = (SANITIZED ? 64 * mib : mib) * MIB;
+    config.scratch = unit_dir;
+    assert_int_equal(il_memory_limit(&config, &error), IL_OK);
+}
+
+static struct il_memory_use use(void)
+{
+    struct il_memory_use out;
+    il_memory_describe(&out);
+    return out;
+}
+
+static size_t resident_mib(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%*u %zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE) / MIB;
+}
+
+static void refuses(const struct il_memory_config *config, enum il_status wanted,
+                    const char *words)
+{
+    struct il_error error = {""};
+    assert_int_equal(il_memory_limit(config, &error), wanted);
+    assert_non_null(strstr(error.text, words));
+}
+
+static void limits_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    struct il_memory_config config;
+    il_memory_config_init(&config);
+    config.scratch = unit_dir;
+    config.limit_bytes = IL_MEMORY_MIN - 1;
+    refuses(&config, IL_ELIMIT, "127 MiB are too few, wanted 128 MiB");
+    config.limit_bytes = IL_MEMORY_MIN;
+    config.scratch = unit_path("nowhere");
+    refuses(&config, IL_EIO, "nowhere: cannot hold scratch files: No such file");
+    limit_to(128);
+    config.scratch = unit_dir;
+    refuses(&config, IL_EARG, "set already");
+    il_memory_unlimit();
+    il_memory_unlimit();
+}
+
+static void what_is_in_use_already_counts(void **state)
+{
+    (void)state;
+    unsigned char *block = il_alloc(100 * MIB, 1);
+    assert_non_null(block);
+    memset(block, 1, 100 * MIB);
+    struct il_memory_config config;
+    il_memory_config_init(&config);
+    config.scratch = unit_dir;
+    config.limit_bytes = IL_MEMORY_MIN;
+    refuses(&config, IL_ELIMIT, "MiB are in use already");
+    il_free(block);
+}
+
+static void large_blocks_lie_in_files(void **state)
+{
+    (void)state;
+    limit_to(128);
+    unsigned char *small = il_alloc(1000, 1);
+    assert_int_equal(use().scratch_bytes, 0);
+    unsigned char *a = il_alloc_zero(3 * MIB, 1), *b = il_alloc(5 * MIB, 1);
+    assert_true(use().scratch_bytes >= 8 * MIB && use().scratch_bytes < 9 * MIB);
+    assert_int_equal((uintptr_t)a % 64, 0);
+    for (size_t i = 0; i < 3 * MIB; i++) {
+        assert_int_equal(a[i], 0);
+        a[i] = (unsigned char)(i % 251);
+    }
+    a = il_realloc(a, 3 * MIB, 7 * MIB);
+    for (size_t i = 0; i < 3 * MIB; i++) {
+        assert_int_equal(a[i], i % 251);
+    }
+    memset(a + 3 * MIB, 1, 4 * MIB + 64); /* the padding too */
+    il_free(b);
+    il_free(small);
+    il_memory_unlimit();
+    assert_int_equal(a[100], 100); /* outlives the limit */
+    il_free(a);
+    assert_int_equal(use().scratch_bytes, 0);
+    assert_true(use().scratch_bytes_max >= 10 * MIB);
+    a = il_alloc(3 * MIB, 1); /* from the allocator again */
+    assert_int_equal(use().scratch_bytes, 0);
+    il_free(a);
+}
+
+/* Three times the limit is written and read back. */
+static void resident_memory_stays_below(void **state)
+{
+    (void)state;
+    enum { WORDS = 384 * 1024 * 128 };
+    limit_to(128);
+    uint64_t *block = il_alloc(WORDS, sizeof *block);
+    assert_non_null(block);
+    size_t most = 0;
+    for (size_t i = 0; i < WORDS; i++) {
+        block[i] = i * 0x9e3779b97f4a7c15u;
+        if (i % MIB == 0) {
+            il_large_look();
+            size_t now = resident_mib();
+            most = now > most ? now : most;
+        }
+    }
+    uint64_t wrong = 0;
+    for (size_t i = 0; i < WORDS; i++) {
+        wrong += block[i] != i * 0x9e3779b97f4a7c15u;
+    }
+    assert_int_equal(wrong, 0);
+    if (!SANITIZED) {
+        assert_true(most < 128);
+        assert_true(use().releases >= 3);
+    }
+    il_free(block);
+    il_memory_unlimit();
+}
+
+static int full(enum il_io_call call)
+{
+    return call == IL_IO_WRITE ? ENOSPC : 0;
+}
+
+static void a_full_disk_is_no_memory(void **state)
+{
+    (void)state;
+    limit_to(128);
+    il_io_hook = full;
+    assert_null(il_alloc(3 * MIB, 1));
+    il_io_hook = NULL;
+    assert_non_null(strstr(use().trouble, "3 MiB of scratch more: No space left"));
+    void *block = il_alloc(3 * MIB, 1);
+    assert_non_null(block);
+    il_free(block);
+    il_memory_unlimit();
+}
+
+/* Room is reserved: what cannot be had is refused before it is touched. */
+static void more_than_the_disk_is_refused(void **state)
+{
+    (void)state;
+    limit_to(128);
+    assert_null(il_alloc((size_t)1 << 50, 1));
+    assert_true(use().trouble[0] != 0);
+    il_memory_unlimit();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_that_cannot_be_are_refused),
+        cmocka_unit_test(what_is_in_use_already_counts),
+        cmocka_unit_test(large_blocks_lie_in_files),
+        cmocka_unit_test(resident_memory_stays_below),
+        cmocka_unit_test(a_full_disk_is_no_memory),
+        cmocka_unit_test(more_than_the_disk_is_refused),
+    };
+    return cmocka_run_group_tests_name("scratch", tests, unit_setup, unit_teardown);
+}
