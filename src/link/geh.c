@@ -18,6 +18,11 @@
 /* Views of a refining and of the scoring round: the last one gives the posteriors. */
 #define VIEWS_REFINE 3
 #define VIEWS_SCORE 4
+/* Partitions in which the rows of large sides meet. Anchors need not be all; what the
+   last round misses is lost: of 200,000 generated pairs one partition finds 86 %, three
+   92 %. */
+#define REPLICATES_REFINE 1
+#define REPLICATES_SCORE 3
 #define FOLDS_DEFAULT 5
 /* Pairs that go on into a refit: those of more than half of the votes. */
 #define VOTE_SHARE 0.5
@@ -203,6 +208,7 @@ static enum il_status votes_count(struct geh *g)
 static enum il_status round_run(struct geh *g, unsigned round, size_t anchor_count)
 {
     enum il_status status = IL_OK;
+    unsigned replicates = round <= REFINE ? REPLICATES_REFINE : REPLICATES_SCORE;
     views_free(g);
     il_scores_free(&g->scores);
     for (unsigned v = 0; v < g->views && !status; v++) {
@@ -211,7 +217,7 @@ static enum il_status round_run(struct geh *g, unsigned round, size_t anchor_cou
     }
     status = status ? status
                     : il_scores_run(g->frame, g->a, g->b, g->view, g->views, round,
-                                    g->local, &g->scores);
+                                    g->local ? replicates : 0, &g->scores);
     if (!status) {
         g->pair_count =
             il_mutual_pairs(g->scores.row, g->a->rows, g->scores.col, g->pairs);

@@ -255,8 +255,8 @@ static enum il_status radius_side(struct il_frame *frame, const struct il_signat
 }
 
 static enum il_status scores_match(struct il_frame *frame, const struct il_side *a,
-                                   const struct il_side *b, uint64_t round, int local,
-                                   struct il_scores *out)
+                                   const struct il_side *b, uint64_t round,
+                                   unsigned replicates, struct il_scores *out)
 {
     struct il_signature sa = {
         .part = {{out->image_a, b->d, NULL, b->d, 0}, {a->x, a->d, NULL, a->d, 0}},
@@ -279,7 +279,8 @@ static enum il_status scores_match(struct il_frame *frame, const struct il_side 
     sb.tail = IL_TAIL_B;
     struct il_local_options options;
     il_local_options_init(&options);
-    options.nearest = local ? options.nearest : 0;
+    options.nearest = replicates ? options.nearest : 0;
+    options.replicates = replicates;
     return status ? status
                   : il_match_local(frame, &sa, a->rows, &sb, b->rows, &options, round,
                                    out->row, out->col);
@@ -287,7 +288,7 @@ static enum il_status scores_match(struct il_frame *frame, const struct il_side 
 
 enum il_status il_scores_run(struct il_frame *frame, const struct il_side *a,
                              const struct il_side *b, const struct il_view *views,
-                             size_t view_count, uint64_t round, int local,
+                             size_t view_count, uint64_t round, unsigned replicates,
                              struct il_scores *out)
 {
     memset(out, 0, sizeof *out);
@@ -310,7 +311,7 @@ enum il_status il_scores_run(struct il_frame *frame, const struct il_side *a,
         status = status ? status
                         : il_view_images(frame, &views[r], b, a, 1, weight, out->image_b);
     }
-    status = status ? status : scores_match(frame, a, b, round, local, out);
+    status = status ? status : scores_match(frame, a, b, round, replicates, out);
     if (status) {
         il_scores_free(out);
     }

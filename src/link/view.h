@@ -42,8 +42,8 @@ IL_MUST_CHECK enum il_status il_view_images(struct il_frame *frame,
 /*
  * Scores of all pairs under the mean of several views: S(u, v) = (<x'_u, y_v> + <x_u,
  * y'_v>) / 2, x' and y' the mean images; CSLS(u, v) = 2 S - r_u - r_v. Holds the three
- * best of every row and column by CSLS, of all pairs or (local) of those that meet in a
- * cluster.
+ * best of every row and column by CSLS, of all pairs (replicates 0) or of those that meet
+ * in a cluster of one of so many partitions.
  */
 struct il_scores {
     float *image_a, *image_b; /* n x d_b, m x d_a */
@@ -56,7 +56,7 @@ void il_scores_free(struct il_scores *scores);
 
 IL_MUST_CHECK enum il_status
 il_scores_run(struct il_frame *frame, const struct il_side *a, const struct il_side *b,
-              const struct il_view *views, size_t view_count, uint64_t round, int local,
-              struct il_scores *out);
+              const struct il_view *views, size_t view_count, uint64_t round,
+              unsigned replicates, struct il_scores *out);
 
 #endif
