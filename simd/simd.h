@@ -160,6 +160,10 @@ struct il_simd {
     /* The same of rows[0], .. rows[n - 1] of x, anywhere and in any order */
     void (*pack_rows_f32)(const float *x, const uint32_t *rows, size_t n, size_t k,
                           size_t ld, size_t w, float *out);
+    /* out[i ld + q] = scale * x[r ld_x + q], q < d, of rows r = rows[i], anywhere and in
+       any order; rows NULL: r = i. ld_x, ld >= d; out may not overlap x */
+    void (*gather_f32)(const float *x, const uint32_t *rows, size_t n, size_t d,
+                       size_t ld_x, float scale, float *out, size_t ld);
     /* C[i][j] = fma chain over q ascending of a[i][q] b[j][q], from +0 or, when
        accumulate, from the C there; a in panels of mr, b in panels of nr, both 64-byte
        aligned; c n x m, stride ld_c. n, m, k may be 0 */

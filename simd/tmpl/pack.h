@@ -69,3 +69,27 @@ void IL_ISA_FN(pack_rows_f32)(const float *x, const uint32_t *rows, size_t n, si
 {
     pack(x, rows, n, k, ld, w, out);
 }
+
+/* Rows on their way while one is copied: with fewer the latency of memory shows, with
+   more they push each other out. */
+#define AHEAD 4
+
+void IL_ISA_FN(gather_f32)(const float *x, const uint32_t *rows, size_t n, size_t d,
+                           size_t ld_x, float scale, float *out, size_t ld)
+{
+    const vf factor = vf_set1(scale);
+    for (size_t i = 0; i < n; i++) {
+        const float *from = x + (rows ? rows[i] : i) * ld_x;
+        const float *later = rows && i + AHEAD < n ? x + rows[i + AHEAD] * ld_x : from;
+        float *to = out + i * ld;
+        size_t q = 0;
+        for (; q + VL <= d; q += VL) {
+            __builtin_prefetch(later + q);
+            vf_store(to + q, vf_mul(factor, vf_load(from + q)));
+        }
+        if (q < d) {
+            __builtin_prefetch(later + q);
+            vf_store_n(to + q, vf_mul(factor, vf_load_n(from + q, d - q)), d - q);
+        }
+    }
+}

@@ -96,6 +96,11 @@ static void call_pack_rows(struct il_work *w)
     w->simd->pack_rows_f32(w->a, w->index, w->n, w->k, w->k, w->simd->nr, w->out);
 }
 
+static void call_gather(struct il_work *w)
+{
+    w->simd->gather_f32(w->a, w->index, w->n, w->k, w->k, 2.0f, w->out, w->k);
+}
+
 static void call_normalise(struct il_work *w)
 {
     w->simd->normalise_f32(w->out, w->n, w->k, w->k);
@@ -258,6 +263,7 @@ static const struct il_work_kernel kernels[] = {
     {"dot_f64", call_dot_f64, IL_WORK_FLAT, IL_WORK_F64, 2, ROWS, 0, DIM, 0},
     {"pack_f32", call_pack, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"pack_rows_f32", call_pack_rows, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"gather_f32", call_gather, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"normalise_f32", call_normalise, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"axpy_f32", call_axpy, IL_WORK_FLAT, IL_WORK_COPY, 12, ROWS, 0, DIM, 0},
     {"scale_f32", call_scale, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},

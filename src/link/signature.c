@@ -9,9 +9,6 @@
 /* Rows that one task signs: with 512 coordinates 0.5 MB, half of a small L2. */
 #define BLOCK 240
 
-/* Rows ahead of the one in hand that are fetched from memory. */
-#define FETCH 3
-
 /* Rows that one task matches: the more of them, the fewer times it goes through the lists
  * of all columns; fewer when that leaves a thread without work. */
 #define MATCH_BLOCK_MAX 960
@@ -107,38 +104,29 @@ static void scratch_close(struct scratch *s)
     bytes_close(&s->bytes);
 }
 
-/* Rows lie far apart, and the processor sees no pattern in them. */
-static void fetch_row(const float *x, size_t d)
-{
-    for (size_t q = 0; q < d; q += 16) {
-        __builtin_prefetch(x + q);
-    }
-}
-
-/* out (stride ld) = the part's coordinates of count rows. */
+/* out (stride ld) = scale times the part's coordinates of count rows. */
 static void sign_part(const struct il_simd *simd, const struct il_part *part,
-                      const uint32_t *rows, size_t first, size_t count, struct scratch *s,
-                      float *out, size_t ld)
+                      const uint32_t *rows, size_t first, size_t count, float scale,
+                      struct scratch *s, float *out, size_t ld)
 {
     const float *x = rows ? part->x : part->x + first * part->d;
     const uint32_t *names = rows ? rows + first : NULL;
     size_t d = part->d;
-    for (size_t i = 0; i < count && !part->map; i++) {
-        if (names && i + FETCH < count) {
-            fetch_row(x + names[i + FETCH] * d, d);
-        }
-        memcpy(out + i * ld, x + (names ? names[i] : i) * d, d * sizeof *out);
+    if (!part->map) {
+        simd->gather_f32(x, names, count, d, d, scale, out, ld);
+        return;
     }
-    if (part->map) {
-        if (names) {
-            simd->pack_rows_f32(x, names, count, d, d, simd->mr, s->panels);
-        } else {
-            simd->pack_f32(x, count, d, d, simd->mr, s->panels);
-        }
-        simd->gemm_f32(count, part->k, d, s->panels, part->map, out, ld, 0);
-        if (!part->raw) {
-            simd->normalise_f32(out, count, part->k, ld);
-        }
+    if (names) {
+        simd->pack_rows_f32(x, names, count, d, d, simd->mr, s->panels);
+    } else {
+        simd->pack_f32(x, count, d, d, simd->mr, s->panels);
+    }
+    simd->gemm_f32(count, part->k, d, s->panels, part->map, out, ld, 0);
+    if (!part->raw) {
+        simd->normalise_f32(out, count, part->k, ld);
+    }
+    for (size_t i = 0; i < count && scale != 1.0f; i++) {
+        simd->scale_f32(scale, out + i * ld, part->k);
     }
 }
 
@@ -148,18 +136,13 @@ static void sign_rows(const struct il_simd *simd, const struct il_signature *sig
 {
     size_t ld = il_signature_k(sig), at = 0;
     for (size_t p = 0; p < sig->parts; p++) {
-        sign_part(simd, &sig->part[p], rows, first, count, s, out + at, ld);
+        sign_part(simd, &sig->part[p], rows, first, count, sig->scale, s, out + at, ld);
         at += sig->part[p].k;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (sig->scale != 1.0f) {
-            simd->scale_f32(sig->scale, out + i * ld, at);
-        }
-        if (sig->tail != IL_TAIL_NONE) {
-            float r = sig->radius ? sig->radius[rows ? rows[first + i] : first + i] : 0;
-            out[i * ld + at] = sig->tail == IL_TAIL_A ? 1 : -r;
-            out[i * ld + at + 1] = sig->tail == IL_TAIL_A ? -r : 1;
-        }
+    for (size_t i = 0; i < count && sig->tail != IL_TAIL_NONE; i++) {
+        float r = sig->radius ? sig->radius[rows ? rows[first + i] : first + i] : 0;
+        out[i * ld + at] = sig->tail == IL_TAIL_A ? 1 : -r;
+        out[i * ld + at + 1] = sig->tail == IL_TAIL_A ? -r : 1;
     }
 }
 

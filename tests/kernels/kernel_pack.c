@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the packing, for the widths of all tiles: of rows in their order, then of rows
-   by index, in any order and some of them twice. */
+   by index, in any order and some of them twice; and of gathering them. */
 #include "runner.h"
 
 #include <string.h>
@@ -33,6 +33,35 @@ static void one(const struct il_kt *t, size_t n, size_t k, size_t ld, size_t w,
     il_kt_end_case(t, ok, "pack_rows_f32", "n %zu, k %zu, ld %zu, w %zu", n, k, ld, w);
 }
 
+/* Some rows far apart, in any order, into rows of another stride. */
+static void gather(const struct il_kt *t, size_t n, size_t d, size_t ld, int in_order,
+                   enum il_kt_place place)
+{
+    const size_t from = n + 3, in = (from - 1) * ld + d;
+    const size_t out_bytes = (n == 0 ? 0 : (n - 1) * (d + 3) + d) * sizeof(float);
+    const float scale = il_kt_random() % 2 ? 1.0f : 0.37f;
+    float *x = il_kt_buffer(0, in * sizeof(float), sizeof(float), place);
+    float *out = il_kt_buffer(1, out_bytes, sizeof(float), place);
+    float *want = il_kt_buffer(2, out_bytes, sizeof(float), place);
+    uint32_t *rows = il_kt_buffer(3, n * sizeof(uint32_t), sizeof(uint32_t), place);
+    il_kt_fill_f32(x, in, IL_KT_RANDOM);
+    for (size_t i = 0; i < n; i++) {
+        rows[i] = il_kt_random() % (uint32_t)from;
+    }
+    memset(out, 0xff, out_bytes); /* what lies between the rows must stay */
+    memset(want, 0xff, out_bytes);
+    const uint32_t *names = in_order ? NULL : rows;
+    t->ref.gather_f32(x, names, n, d, ld, scale, want, d + 3);
+    t->simd.gather_f32(x, names, n, d, ld, scale, out, d + 3);
+    int ok = memcmp(out, want, out_bytes) == 0;
+    for (size_t i = 0; i < n && d > 0; i++) {
+        const float first = scale * x[(in_order ? i : rows[i]) * ld];
+        ok &= memcmp(&want[i * (d + 3)], &first, sizeof first) == 0;
+    }
+    il_kt_end_case(t, ok, "gather_f32", "n %zu, d %zu, ld %zu, in order %d", n, d, ld,
+                   in_order);
+}
+
 void il_kt_pack(const struct il_kt *t)
 {
     static const size_t widths[] = {1, 4, 6, 8, 12, 14, 16, 32, 48};
@@ -40,6 +69,8 @@ void il_kt_pack(const struct il_kt *t)
         const size_t size = il_kt_size(t, i);
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
             const size_t other = 1 + il_kt_random() % 40;
+            gather(t, size, other, other + w % 4, w % 2, IL_KT_START);
+            gather(t, other, size, size + w % 3, w % 2, IL_KT_END);
             one(t, size, other, other, widths[w], IL_KT_END);
             one(t, other, size, size + w % 3, widths[w], i % 2 ? IL_KT_END : IL_KT_START);
         }
