@@ -251,17 +251,17 @@ static void draw_folds(struct start *s, unsigned turn, const struct il_anchor *a
 }
 
 /* Radii of both sides under two plain signatures, each against a sample of the other
- * side. */
+ * side: of the rows of A that `fold` signs, into radius_a, and of all rows of B. */
 static enum il_status radii(struct start *s, const struct il_signature *sa,
-                            const struct il_signature *sb, const uint32_t *rows,
-                            size_t count)
+                            const struct il_signature *sb,
+                            const struct il_signature *fold, const uint32_t *rows,
+                            size_t count, size_t lists, float *radius_a)
 {
     struct il_panels pa = {0}, pb = {0};
     enum il_status status =
         il_panels_build(s->frame, sb, s->sample_b, s->sample_b_count, &pb);
-    status =
-        status ? status
-               : il_radius(s->frame, sa, rows, count, &pb, s->a->rows, s->radius_a, NULL);
+    status = status ? status
+                    : il_radius(s->frame, fold, rows, count, &pb, lists, radius_a, NULL);
     status = status ? status
                     : il_panels_build(s->frame, sa, s->sample_a, s->sample_a_count, &pa);
     status = status ? status
@@ -294,7 +294,7 @@ static enum il_status match_fold(struct start *s, unsigned f)
                               .parts = 1,
                               .scale = 1,
                               .radius = s->radius_b};
-    enum il_status status = radii(s, &sa, &sb, rows, count);
+    enum il_status status = radii(s, &sa, &sb, &sa, rows, count, s->a->rows, s->radius_a);
     sa.tail = IL_TAIL_A;
     sa.scale = 2;
     sb.tail = IL_TAIL_B;
@@ -306,13 +306,14 @@ static enum il_status match_fold(struct start *s, unsigned f)
     return status;
 }
 
-/* Signs all rows of a side, one row after the other. NULL when memory is exhausted. */
+/* Signs rows of a side (NULL: all), one after the other. NULL when memory is exhausted.
+ */
 static float *sign_side(struct start *s, const struct il_side *side, const float *map,
-                        size_t k)
+                        size_t k, const uint32_t *rows, size_t count)
 {
-    float *out = il_alloc(side->rows * k, sizeof *out);
+    float *out = il_alloc(count * k, sizeof *out);
     const struct il_part part = {side->x, side->d, map, k, 0};
-    if (out && il_map_rows(s->frame, &part, NULL, side->rows, out)) {
+    if (out && il_map_rows(s->frame, &part, rows, count, out)) {
         il_free(out);
         return NULL;
     }
@@ -347,25 +348,21 @@ static enum il_status match_fold_local(struct start *s, unsigned fold,
                                        const uint32_t *rows, size_t count)
 {
     size_t k = s->map_k[fold];
-    float *xa = sign_side(s, s->a, s->map_a[fold], k);
-    float *xb = sign_side(s, s->b, s->map_b[fold], k);
-    struct fold_rows f = {.x = il_alloc(count * k, sizeof *f.x),
+    float *xb = sign_side(s, s->b, s->map_b[fold], k, NULL, s->b->rows);
+    struct fold_rows f = {.x = sign_side(s, s->a, s->map_a[fold], k, rows, count),
                           .radius = il_alloc(count, sizeof *f.radius),
                           .row = il_top3_new(count),
                           .col = il_top3_new(s->b->rows)};
-    int got = xa && xb && f.x && f.radius && f.row && f.col;
-    struct il_signature sa = {.part = {{xa, k, NULL, k, 0}}, .parts = 1, .scale = 1};
+    int got = xb && f.x && f.radius && f.row && f.col;
+    const struct il_signature all = {
+        .part = {{s->a->x, s->a->d, s->map_a[fold], k, 0}}, .parts = 1, .scale = 1};
+    struct il_signature sa = {.part = {{f.x, k, NULL, k, 0}}, .parts = 1, .scale = 1};
     struct il_signature sb = {.part = {{xb, k, NULL, k, 0}}, .parts = 1, .scale = 1};
-    enum il_status status = got ? radii(s, &sa, &sb, rows, count) : IL_ENOMEM;
-    for (size_t i = 0; i < count && !status; i++) {
-        memcpy(f.x + i * k, xa + rows[i] * k, k * sizeof *xa);
-        f.radius[i] = s->radius_a[rows[i]];
-    }
-    sa = (struct il_signature){.part = {{f.x, k, NULL, k, 0}},
-                               .parts = 1,
-                               .scale = 2,
-                               .tail = IL_TAIL_A,
-                               .radius = f.radius};
+    enum il_status status =
+        got ? radii(s, &all, &sb, &sa, NULL, count, count, f.radius) : IL_ENOMEM;
+    sa.scale = 2;
+    sa.tail = IL_TAIL_A;
+    sa.radius = f.radius;
     sb.tail = IL_TAIL_B;
     sb.radius = s->radius_b;
     struct il_local_options options;
@@ -381,7 +378,6 @@ static enum il_status match_fold_local(struct start *s, unsigned fold,
     il_free(f.radius);
     il_free(f.x);
     il_free(xb);
-    il_free(xa);
     return status;
 }
 
