@@ -3,18 +3,9 @@
 #ifndef IL_SEGMENT_H
 #define IL_SEGMENT_H
 
-#include <isolink/matrix.h>
+#include <isolink/store.h>
 
 #include "src/io/bytes.h"
-
-/** How a coordinate is stored; the numbers stand in files. */
-enum il_codec {
-    IL_CODEC_F32 = 1,
-    IL_CODEC_F16 = 2,
-    IL_CODEC_I8 = 3,   /**< times a scale per row */
-    IL_CODEC_E4M3 = 4, /**< OCP e4m3fn, times a scale per row, a power of two */
-    IL_CODEC_B1 = 5    /**< 1: above zero */
-};
 
 /** How the bytes of a chunk lie in the file. */
 enum il_packing { IL_STORED = 0, IL_ZSTD = 1, IL_SHUFFLED_ZSTD = 2 };
@@ -27,9 +18,6 @@ enum il_packing { IL_STORED = 0, IL_ZSTD = 1, IL_SHUFFLED_ZSTD = 2 };
 #define IL_SEGMENT_CHUNK_MAX ((size_t)1 << 24)
 /** A row that is not there. */
 #define IL_SEGMENT_NONE UINT64_MAX
-
-/** Name of a codec as in "f32"; "?" for an unknown one. Any thread. */
-const char *il_codec_text(enum il_codec codec);
 
 /** Bytes of a block of 64 rows, without their scales; 0 for an unknown codec. Any thread.
  */

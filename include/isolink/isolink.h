@@ -11,7 +11,9 @@
 #include <isolink/matrix.h>
 #include <isolink/memory.h>
 #include <isolink/pairs.h>
+#include <isolink/source.h>
 #include <isolink/status.h>
+#include <isolink/store.h>
 #include <isolink/version.h>
 
 #endif
