@@ -5,8 +5,6 @@
 #include "simd/simd.h"
 #include "src/base/base.h"
 
-#include <xxhash.h>
-
 _Static_assert(IL_SEGMENT_BLOCK == IL_ROWS, "blocks are read by the kernels as they lie");
 _Static_assert(FOOTER_TABLES + TABLES * TABLE_ENTRY == FOOTER_USED, "footer");
 
@@ -25,6 +23,20 @@ const char *il_codec_text(enum il_codec codec)
         return "b1";
     }
     return "?";
+}
+
+enum il_status il_codec_named(const char *name, enum il_codec *out,
+                              struct il_error *error)
+{
+    for (int c = IL_CODEC_F32; c <= IL_CODEC_B1; c++)
+        if (strcmp(name, il_codec_text((enum il_codec)c)) == 0 ||
+            (c == IL_CODEC_E4M3 && strcmp(name, "fp8") == 0)) {
+            *out = (enum il_codec)c;
+            return IL_OK;
+        }
+    char shown[80];
+    return il_fail(error, IL_EARG, "codec '%s', wanted f32, f16, i8, fp8 or b1",
+                   il_printable(shown, sizeof(shown), name, strlen(name)));
 }
 
 size_t il_codec_block_bytes(enum il_codec codec, size_t dim)
@@ -67,11 +79,6 @@ void il_segment_table_sizes(const struct il_segment_info *info, uint64_t text_by
     size[ID_ENDS] = ((uint64_t)info->rows + 1) * 8;
     size[ID_TEXT] = text_bytes;
     size[ID_SLOTS] = il_segment_slots(info->rows) * SLOT_BYTES;
-}
-
-uint64_t il_segment_hash(const void *data, size_t bytes)
-{
-    return XXH3_64bits(data, bytes);
 }
 
 /* 1: row's id is this one. Ends are in order, or the segment would not be open. */

@@ -99,6 +99,29 @@ IL_MUST_CHECK enum il_status il_segment_push(struct il_segment_writer *writer,
                                              const float *row, struct il_error *error);
 
 /**
+ * Appends a row as it is stored in another segment of the same codec and dim, bit for
+ * bit: for merging segments. A writer takes rows by il_segment_push or by this, not by
+ * both.
+ *
+ * \param block  il_codec_block_bytes bytes that hold the row; borrowed for the call
+ * \param row    its place there, 0..63
+ * \param scale  of the row; ignored by codecs without one
+ * \param norm   il_segment_norm of the row
+ * \return as il_segment_push; IL_EARG after il_segment_push. Cost O(dim)
+ */
+IL_MUST_CHECK enum il_status il_segment_push_stored(struct il_segment_writer *writer,
+                                                    const void *id, size_t id_bytes,
+                                                    const void *block, size_t row,
+                                                    float scale, float norm,
+                                                    struct il_error *error);
+
+/** Row of an id that was pushed, or IL_SEGMENT_NONE. */
+uint64_t il_segment_writer_find(const struct il_segment_writer *writer, const void *id,
+                                size_t bytes);
+/** Rows pushed. */
+size_t il_segment_writer_rows(const struct il_segment_writer *writer);
+
+/**
  * Writes the last chunk, the tables and the footer. Only close may follow. Does not sync:
  * that is the business of whoever gave write.
  * \return IL_OK; IL_ENOMEM; what write returns; after a failed push its status
@@ -172,6 +195,13 @@ const void *il_segment_id(const struct il_segment *segment, size_t row, size_t *
 /** Length of a row < info.rows as it was pushed, before a basis and the codec. */
 float il_segment_norm(const struct il_segment *segment, size_t row);
 
+/** Checksum of the footer, which covers all others: two segments with the same one are
+ * the same file. */
+uint64_t il_segment_seal(const struct il_segment *segment);
+
+/** Checksum of mean and basis; that of no bytes where there are none. */
+uint64_t il_segment_basis_sum(const struct il_segment *segment);
+
 /** Copies mean (source_dim) and basis (dim x source_dim) where there are some. */
 void il_segment_basis(const struct il_segment *segment, float *mean, float *basis);
 
@@ -217,5 +247,37 @@ IL_MUST_CHECK enum il_status il_segment_row(struct il_segment_decoder *decoder,
  */
 IL_MUST_CHECK enum il_status il_segment_verify(const struct il_segment *segment,
                                                struct il_error *error);
+
+/** One chunk of il_segment_verify, and what lies behind it up to the next. */
+IL_MUST_CHECK enum il_status il_segment_verify_chunk(struct il_segment_decoder *decoder,
+                                                     size_t i, struct il_error *error);
+/** The rest of il_segment_verify: the ids. */
+IL_MUST_CHECK enum il_status il_segment_verify_ids(const struct il_segment *segment,
+                                                   struct il_error *error);
+
+/** Rows as they would be read back from a segment, without writing one. */
+struct il_segment_image;
+
+/**
+ * \param mean, basis  as in struct il_segment_config; borrowed until close
+ * \param source_dim   length of the rows; = dim without a basis
+ * \return IL_OK; IL_ENOMEM. One thread per image.
+ */
+IL_MUST_CHECK enum il_status il_segment_image_open(struct il_segment_image **out,
+                                                   enum il_codec codec, size_t dim,
+                                                   size_t source_dim, const float *mean,
+                                                   const float *basis,
+                                                   struct il_error *error);
+/** Frees the image and sets it to NULL; accepts NULL in *image. */
+void il_segment_image_close(struct il_segment_image **image);
+
+/**
+ * \param rows   1..IL_SEGMENT_BLOCK of source_dim floats, one after the other
+ * \param out    rows of dim floats: what il_segment_row would give; NULL: only check
+ * \return IL_OK; IL_EARG when il_segment_push would refuse a row: names it by its number
+ */
+IL_MUST_CHECK enum il_status il_segment_image_rows(struct il_segment_image *image,
+                                                   const float *rows, size_t count,
+                                                   float *out, struct il_error *error);
 
 #endif

@@ -84,8 +84,8 @@ enum il_status il_segment_unpack(const struct il_segment_decoder *d, size_t i,
 {
     const struct il_segment *s = d->segment;
     struct il_segment_chunk c = il_segment_chunk(s, i);
-    enum il_status status = il_segment_check_hash(
-        &s->bytes, c.offset, "a chunk", il_segment_hash(stored, c.bytes), c.hash, error);
+    enum il_status status = il_check_sum(s->bytes.name, c.offset, "a chunk",
+                                         il_checksum(stored, c.bytes), c.hash, error);
     if (status != IL_OK)
         return status;
     switch (c.packing) {
@@ -156,13 +156,13 @@ static enum il_status verify_gap(const struct il_segment *s, uint64_t begin, uin
     size_t bytes = (size_t)(end - begin);
     enum il_status status = il_bytes_read(&s->bytes, begin, gap, bytes, error);
     if (status == IL_OK)
-        status = il_segment_check_zeros(&s->bytes, gap, bytes, begin, error);
+        status = il_check_zeros(s->bytes.name, gap, bytes, begin, error);
     return status;
 }
 
 /* As many slots are in use as there are rows; so when every row is found under its id,
    no id stands twice and no slot is left over. */
-static enum il_status verify_ids(const struct il_segment *s, struct il_error *error)
+enum il_status il_segment_verify_ids(const struct il_segment *s, struct il_error *error)
 {
     for (size_t row = 0; row < s->info.rows; row++) {
         size_t bytes = 0;
@@ -177,17 +177,24 @@ static enum il_status verify_ids(const struct il_segment *s, struct il_error *er
     return IL_OK;
 }
 
+enum il_status il_segment_verify_chunk(struct il_segment_decoder *d, size_t i,
+                                       struct il_error *error)
+{
+    struct il_segment_chunk c = il_segment_chunk(d->segment, i);
+    uint64_t end = c.offset + c.bytes;
+    d->kept_chunk = SIZE_MAX;
+    enum il_status status = il_segment_read(d, i, d->kept, error);
+    if (status == IL_OK)
+        status = verify_gap(d->segment, end, align_to(end, IL_SEGMENT_ALIGN), error);
+    return status;
+}
+
 enum il_status il_segment_verify(const struct il_segment *s, struct il_error *error)
 {
     struct il_segment_decoder *d = NULL;
     enum il_status status = il_segment_decoder_open(&d, s, error);
-    for (size_t i = 0; status == IL_OK && i < s->info.chunks; i++) {
-        struct il_segment_chunk c = il_segment_chunk(s, i);
-        uint64_t end = c.offset + c.bytes;
-        status = il_segment_read(d, i, d->kept, error);
-        if (status == IL_OK)
-            status = verify_gap(s, end, align_to(end, IL_SEGMENT_ALIGN), error);
-    }
+    for (size_t i = 0; status == IL_OK && i < s->info.chunks; i++)
+        status = il_segment_verify_chunk(d, i, error);
     il_segment_decoder_close(&d);
-    return status == IL_OK ? verify_ids(s, error) : status;
+    return status == IL_OK ? il_segment_verify_ids(s, error) : status;
 }

@@ -4,10 +4,8 @@
 #ifndef IL_SEGMENT_INNER_H
 #define IL_SEGMENT_INNER_H
 
-#include "formats/layout.h"
+#include "formats/little.h"
 #include "formats/segment.h"
-
-#include <string.h>
 
 #define SEGMENT_MAGIC "\x89ILSEG\r\n"
 #define SEGMENT_END "ILSEGEND"
@@ -53,42 +51,12 @@ struct table {
     uint64_t offset, bytes;
 };
 
-static inline uint64_t align_to(uint64_t value, uint64_t multiple)
-{
-    return (value + multiple - 1) / multiple * multiple;
-}
-
-static inline uint64_t load_u64(const unsigned char *p)
-{
-    return (uint64_t)il_load_u32(p) | (uint64_t)il_load_u32(p + 4) << 32;
-}
-
-static inline void store_u32(unsigned char *p, uint32_t value)
-{
-    memcpy(p, &value, sizeof(value)); /* layout.h refuses big-endian machines */
-}
-
-static inline void store_u64(unsigned char *p, uint64_t value)
-{
-    memcpy(p, &value, sizeof(value));
-}
-
-static inline float load_f32(const unsigned char *p)
-{
-    float value;
-    memcpy(&value, p, sizeof(value));
-    return value;
-}
-
 /* Bytes of an unpacked chunk of these rows, scales included. */
 size_t il_segment_raw_bytes(enum il_codec codec, size_t dim, size_t rows);
 
 /* Sizes of the tables but ID_TEXT, which is given, from info. */
 void il_segment_table_sizes(const struct il_segment_info *info, uint64_t text_bytes,
                             uint64_t size[TABLES]);
-
-/* XXH3-64 with seed 0. */
-uint64_t il_segment_hash(const void *data, size_t bytes);
 
 /* Slots of the index of ids: the smallest power of two with room for a third more. */
 static inline uint64_t il_segment_slots(uint64_t rows)
@@ -125,6 +93,18 @@ uint64_t il_segment_slot(const struct id_tables *ids, uint64_t rows, const void 
    all codecs but f32. */
 void il_segment_encode_block(enum il_codec codec, size_t dim, const float *x, size_t rows,
                              const float *scale, float *packed, unsigned char *out);
+
+/* Copies row r of a block to row `to` of another one. */
+void il_segment_copy_row(enum il_codec codec, size_t dim, const unsigned char *block,
+                         size_t r, unsigned char *out, size_t to);
+
+/* The row as it is given to the codec, in out, its length and largest magnitude; IL_EARG
+   naming file and row when a value is not finite or too large. source_dim 0: no basis.
+   centred: room for source_dim floats. */
+enum il_status il_segment_stage(enum il_codec codec, const float *mean_basis,
+                                size_t source_dim, size_t dim, const float *x,
+                                float *centred, float *out, float *norm, float *max,
+                                const char *name, size_t row, struct il_error *error);
 
 /* The scale of a row whose largest magnitude is this. */
 float il_segment_scale(enum il_codec codec, float abs_max);

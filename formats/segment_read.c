@@ -26,27 +26,6 @@ static enum il_status outside(const struct il_bytes *b, uint64_t at, const char 
                    b->name, at, what, found, low, high);
 }
 
-enum il_status il_segment_check_hash(const struct il_bytes *b, uint64_t at,
-                                     const char *what, uint64_t found, uint64_t wanted,
-                                     struct il_error *error)
-{
-    if (found == wanted)
-        return IL_OK;
-    return il_fail(error, IL_ECORRUPT,
-                   "%s, byte %" PRIu64 ": checksum of %s %016" PRIx64
-                   ", wanted %016" PRIx64,
-                   b->name, at, what, found, wanted);
-}
-
-enum il_status il_segment_check_zeros(const struct il_bytes *b, const unsigned char *p,
-                                      size_t bytes, uint64_t at, struct il_error *error)
-{
-    for (size_t i = 0; i < bytes; i++)
-        if (p[i] != 0)
-            return damaged(b, at + i, "reserved byte", p[i], 0, error);
-    return IL_OK;
-}
-
 /* The fields of a header whose checksum is right. */
 static enum il_status parse_header(struct il_segment *s, const unsigned char *p,
                                    struct il_error *error)
@@ -81,8 +60,8 @@ static enum il_status parse_header(struct il_segment *s, const unsigned char *p,
                        "takes at most %zu bytes",
                        b->name, HEADER_CHUNK_ROWS, info->chunk_rows, IL_SEGMENT_BLOCK,
                        IL_SEGMENT_CHUNK_MAX);
-    return il_segment_check_zeros(b, p + HEADER_USED, HEADER_HASH_AT - HEADER_USED,
-                                  HEADER_USED, error);
+    return il_check_zeros(b->name, p + HEADER_USED, HEADER_HASH_AT - HEADER_USED,
+                          HEADER_USED, error);
 }
 
 static enum il_status read_header(struct il_segment *s, struct il_error *error)
@@ -106,9 +85,9 @@ static enum il_status read_header(struct il_segment *s, struct il_error *error)
     status = il_bytes_read(b, 0, p, sizeof(p), error);
     if (status != IL_OK)
         return status;
-    s->header_hash = il_segment_hash(p, HEADER_HASH_AT);
-    status = il_segment_check_hash(b, HEADER_HASH_AT, "the header",
-                                   load_u64(p + HEADER_HASH_AT), s->header_hash, error);
+    s->header_hash = il_checksum(p, HEADER_HASH_AT);
+    status = il_check_sum(b->name, HEADER_HASH_AT, "the header",
+                          load_u64(p + HEADER_HASH_AT), s->header_hash, error);
     if (status != IL_OK)
         return status;
     uint32_t version = il_load_u32(p + HEADER_VERSION);
@@ -170,8 +149,8 @@ static enum il_status parse_footer(struct il_segment *s, const unsigned char *p,
     if (align_to(end, TABLE_ALIGN) != base)
         return damaged(b, base, "end of the tables", align_to(end, TABLE_ALIGN), base,
                        error);
-    return il_segment_check_zeros(b, p + FOOTER_USED, FOOTER_HASH_AT - FOOTER_USED,
-                                  base + FOOTER_USED, error);
+    return il_check_zeros(b->name, p + FOOTER_USED, FOOTER_HASH_AT - FOOTER_USED,
+                          base + FOOTER_USED, error);
 }
 
 static enum il_status read_footer(struct il_segment *s, struct il_error *error)
@@ -187,9 +166,10 @@ static enum il_status read_footer(struct il_segment *s, struct il_error *error)
                        "%s, byte %" PRIu64 ": no footer, wanted " SEGMENT_END
                        " there: the file is cut short, longer or damaged",
                        b->name, base);
-    status = il_segment_check_hash(b, base + FOOTER_HASH_AT, "the footer",
-                                   load_u64(p + FOOTER_HASH_AT),
-                                   il_segment_hash(p, FOOTER_HASH_AT), error);
+    status =
+        il_check_sum(b->name, base + FOOTER_HASH_AT, "the footer",
+                     load_u64(p + FOOTER_HASH_AT), il_checksum(p, FOOTER_HASH_AT), error);
+    s->seal = load_u64(p + FOOTER_HASH_AT);
     return status != IL_OK ? status : parse_footer(s, p, base, error);
 }
 
@@ -218,12 +198,12 @@ static enum il_status load_tables(struct il_segment *s, struct il_error *error)
         const unsigned char *data = tables + (s->table[t].offset - begin);
         uint64_t stop = s->table[t].offset + s->table[t].bytes;
         uint64_t next = align_to(stop, TABLE_ALIGN);
-        enum il_status status = il_segment_check_hash(
-            b, s->table[t].offset, what[t],
-            il_segment_hash(data, (size_t)s->table[t].bytes), s->table_hash[t], error);
+        enum il_status status = il_check_sum(b->name, s->table[t].offset, what[t],
+                                             il_checksum(data, (size_t)s->table[t].bytes),
+                                             s->table_hash[t], error);
         if (status == IL_OK)
-            status = il_segment_check_zeros(b, data + s->table[t].bytes,
-                                            (size_t)(next - stop), stop, error);
+            status = il_check_zeros(b->name, data + s->table[t].bytes,
+                                    (size_t)(next - stop), stop, error);
         if (status != IL_OK)
             return status;
         s->data[t] = data;
@@ -357,7 +337,7 @@ struct il_segment_chunk il_segment_chunk(const struct il_segment *s, size_t i)
 uint64_t il_segment_find(const struct il_segment *s, const void *id, size_t bytes)
 {
     uint64_t at =
-        il_segment_slot(&s->ids, s->info.rows, id, bytes, il_segment_hash(id, bytes));
+        il_segment_slot(&s->ids, s->info.rows, id, bytes, il_checksum(id, bytes));
     uint64_t row = slot_row(s->ids.slots + at * SLOT_BYTES);
     return row > 0 ? row - 1 : IL_SEGMENT_NONE;
 }
@@ -374,6 +354,16 @@ float il_segment_norm(const struct il_segment *s, size_t row)
 {
     IL_ASSERT(row < s->info.rows);
     return load_f32(s->data[NORMS] + row * sizeof(float));
+}
+
+uint64_t il_segment_seal(const struct il_segment *s)
+{
+    return s->seal;
+}
+
+uint64_t il_segment_basis_sum(const struct il_segment *s)
+{
+    return s->table_hash[BASIS];
 }
 
 void il_segment_basis(const struct il_segment *s, float *mean, float *basis)

@@ -6,7 +6,6 @@
 #include "simd/simd.h"
 #include "src/base/base.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 
@@ -23,6 +22,7 @@ struct il_segment_writer {
     struct il_segment_info info; /* rows and chunks grow */
     enum il_status status;       /* not IL_OK: writing has failed, nothing may follow */
     int finished;
+    int pushed;      /* rows came by il_segment_push */
     uint64_t offset; /* bytes written */
     uint64_t header_hash;
     size_t block_bytes;
@@ -155,7 +155,7 @@ static enum il_status put_header(struct il_segment_writer *w, struct il_error *e
     store_u32(p + HEADER_CHUNK_ROWS, (uint32_t)w->info.chunk_rows);
     memcpy(p + HEADER_UUID, w->c.uuid, sizeof(w->c.uuid));
     memcpy(p + HEADER_MODEL, w->c.model, sizeof(w->c.model));
-    w->header_hash = il_segment_hash(p, HEADER_HASH_AT);
+    w->header_hash = il_checksum(p, HEADER_HASH_AT);
     store_u64(p + HEADER_HASH_AT, w->header_hash);
     return put(w, p, sizeof(p), error);
 }
@@ -261,7 +261,7 @@ static enum il_status put_chunk(struct il_segment_writer *w, struct il_error *er
     store_u64(entry, w->offset);
     store_u32(entry + 8, (uint32_t)bytes);
     store_u32(entry + 12, (uint32_t)packing);
-    store_u64(entry + 16, il_segment_hash(data, bytes));
+    store_u64(entry + 16, il_checksum(data, bytes));
     w->info.chunks++;
     w->filled = 0;
     return put(w, data, bytes, error);
@@ -280,56 +280,6 @@ static enum il_status flush_stage(struct il_segment_writer *w, struct il_error *
     return w->filled == w->info.chunk_rows ? put_chunk(w, error) : IL_OK;
 }
 
-/* The first value that is not finite or larger than the limit, as a refusal. */
-static enum il_status bad_value(const struct il_segment_writer *w, const float *x,
-                                size_t dim, float limit, struct il_error *error)
-{
-    size_t q = 0;
-    while (q + 1 < dim && fabsf(x[q]) <= limit)
-        q++;
-    return il_fail(error, IL_EARG,
-                   "%s, row %zu: coordinate %zu is %g, wanted at most %g for %s",
-                   w->c.name, w->info.rows, q, (double)x[q], (double)limit,
-                   il_codec_text(w->info.codec));
-}
-
-/* NaN makes the sum NaN, and abs_max passes it over; Inf is above every limit. */
-static int values_fit(const float *x, size_t dim, float limit, float *norm, float *max)
-{
-    float sum = il_simd()->dot_f32(x, x, dim);
-    *norm = sqrtf(sum);
-    *max = il_simd()->abs_max_f32(x, dim);
-    return !isnan(sum) && *max <= limit;
-}
-
-/* Puts the row, or its image under the basis, onto the stage; not yet counted there. */
-static enum il_status stage_row(struct il_segment_writer *w, const float *row,
-                                float *norm, struct il_error *error)
-{
-    const struct il_simd *simd = il_simd();
-    const size_t dim = w->info.dim, source = w->info.source_dim;
-    const float limit = il_segment_limit(w->info.codec);
-    float *to = w->stage + w->staged * dim;
-    float max = 0, image_norm = 0;
-    if (source == 0) {
-        if (!values_fit(row, dim, limit, norm, &max))
-            return bad_value(w, row, dim, limit, error);
-        memcpy(to, row, dim * sizeof(float));
-    } else {
-        if (!values_fit(row, source, FLT_MAX, norm, &max))
-            return bad_value(w, row, source, FLT_MAX, error);
-        memcpy(w->centred, row, source * sizeof(float));
-        simd->axpy_f32(-1, w->basis, w->centred, source);
-        for (size_t q = 0; q < dim; q++)
-            to[q] = simd->dot_f32(w->basis + (q + 1) * source, w->centred, source);
-        if (!values_fit(to, dim, limit, &image_norm, &max))
-            return bad_value(w, to, dim, limit, error);
-    }
-    if (il_codec_has_scale(w->info.codec))
-        w->scale[w->filled + w->staged] = il_segment_scale(w->info.codec, max);
-    return IL_OK;
-}
-
 static enum il_status check_id(const struct il_segment_writer *w, const void *id,
                                size_t bytes, struct il_error *error)
 {
@@ -342,7 +292,7 @@ static enum il_status check_id(const struct il_segment_writer *w, const void *id
     if (bytes > w->c.id_bytes_max - load_u64(w->ends + row * 8))
         return il_fail(error, IL_ELIMIT, "%s, row %zu: more than %zu bytes of ids",
                        w->c.name, row, w->c.id_bytes_max);
-    uint64_t at = il_segment_slot(&w->ids, row, id, bytes, il_segment_hash(id, bytes));
+    uint64_t at = il_segment_slot(&w->ids, row, id, bytes, il_checksum(id, bytes));
     uint32_t taken = slot_row(w->slots + at * SLOT_BYTES);
     char shown[80];
     if (taken != 0)
@@ -358,33 +308,85 @@ static void index_id(struct il_segment_writer *w, size_t row)
     uint64_t begin = load_u64(w->ends + row * 8), end = load_u64(w->ends + row * 8 + 8);
     const unsigned char *id = w->text + begin;
     size_t bytes = (size_t)(end - begin);
-    uint64_t hash = il_segment_hash(id, bytes);
+    uint64_t hash = il_checksum(id, bytes);
     uint64_t at = il_segment_slot(&w->ids, row, id, bytes, hash);
     store_u32(w->slots + at * SLOT_BYTES, (uint32_t)(hash >> 32));
     store_u32(w->slots + at * SLOT_BYTES + 4, (uint32_t)row + 1);
 }
 
-enum il_status il_segment_push(struct il_segment_writer *w, const void *id,
-                               size_t id_bytes, const float *row, struct il_error *error)
+/* Id and length of the row that is next; it is counted with that. */
+static void enter_id(struct il_segment_writer *w, const void *id, size_t id_bytes,
+                     float norm)
 {
     const size_t at = w->info.rows;
-    float norm = 0;
-    IL_ASSERT(!w->finished);
-    if (w->status != IL_OK)
-        return il_fail(error, w->status, "%s: writing it has failed before", w->c.name);
-    enum il_status status = check_id(w, id, id_bytes, error);
-    if (status == IL_OK)
-        status = stage_row(w, row, &norm, error);
-    if (status != IL_OK)
-        return status;
     uint64_t begin = load_u64(w->ends + at * 8);
     memcpy(w->text + begin, id, id_bytes);
     store_u64(w->ends + at * 8 + 8, begin + id_bytes);
     memcpy(w->norms + at * sizeof(norm), &norm, sizeof(norm));
     index_id(w, at);
     w->info.rows++;
+}
+
+enum il_status il_segment_push(struct il_segment_writer *w, const void *id,
+                               size_t id_bytes, const float *row, struct il_error *error)
+{
+    const size_t at = w->info.rows;
+    float norm = 0, max = 0;
+    IL_ASSERT(!w->finished);
+    if (w->status != IL_OK)
+        return il_fail(error, w->status, "%s: writing it has failed before", w->c.name);
+    if (at > 0 && !w->pushed)
+        return il_fail(error, IL_EARG, "%s: a row after stored ones", w->c.name);
+    enum il_status status = check_id(w, id, id_bytes, error);
+    if (status == IL_OK)
+        status = il_segment_stage(
+            w->info.codec, w->basis, w->info.source_dim, w->info.dim, row, w->centred,
+            w->stage + w->staged * w->info.dim, &norm, &max, w->c.name, at, error);
+    if (status != IL_OK)
+        return status;
+    w->pushed = 1;
+    if (il_codec_has_scale(w->info.codec))
+        w->scale[w->filled + w->staged] = il_segment_scale(w->info.codec, max);
+    enter_id(w, id, id_bytes, norm);
     w->staged++;
     return w->staged == BLOCK ? flush_stage(w, error) : IL_OK;
+}
+
+enum il_status il_segment_push_stored(struct il_segment_writer *w, const void *id,
+                                      size_t id_bytes, const void *block, size_t row,
+                                      float scale, float norm, struct il_error *error)
+{
+    IL_ASSERT(!w->finished && row < BLOCK);
+    if (w->status != IL_OK)
+        return il_fail(error, w->status, "%s: writing it has failed before", w->c.name);
+    if (w->pushed)
+        return il_fail(error, IL_EARG, "%s: stored rows after others", w->c.name);
+    enum il_status status = check_id(w, id, id_bytes, error);
+    if (status != IL_OK)
+        return status;
+    unsigned char *out = w->raw + w->filled / BLOCK * w->block_bytes;
+    if (w->filled % BLOCK == 0)
+        memset(out, 0, w->block_bytes);
+    il_segment_copy_row(w->info.codec, w->info.dim, block, row, out, w->filled % BLOCK);
+    if (il_codec_has_scale(w->info.codec))
+        w->scale[w->filled] = scale;
+    enter_id(w, id, id_bytes, norm);
+    w->filled++;
+    return w->filled == w->info.chunk_rows ? put_chunk(w, error) : IL_OK;
+}
+
+uint64_t il_segment_writer_find(const struct il_segment_writer *w, const void *id,
+                                size_t bytes)
+{
+    uint64_t at =
+        il_segment_slot(&w->ids, w->info.rows, id, bytes, il_checksum(id, bytes));
+    uint64_t row = slot_row(w->slots + at * SLOT_BYTES);
+    return row > 0 ? row - 1 : IL_SEGMENT_NONE;
+}
+
+size_t il_segment_writer_rows(const struct il_segment_writer *w)
+{
+    return w->info.rows;
 }
 
 /* The index has room for rows_max: shrinks it to what the rows there are need, in the
@@ -416,7 +418,7 @@ static enum il_status put_tables(struct il_segment_writer *w, unsigned char *foo
         unsigned char *entry = footer + FOOTER_TABLES + (size_t)t * TABLE_ENTRY;
         store_u64(entry, w->offset);
         store_u64(entry + 8, size[t]);
-        store_u64(entry + 16, il_segment_hash(data[t], (size_t)size[t]));
+        store_u64(entry + 16, il_checksum(data[t], (size_t)size[t]));
         status = put(w, data[t], (size_t)size[t], error);
     }
     return status;
@@ -444,7 +446,7 @@ enum il_status il_segment_finish(struct il_segment_writer *w, struct il_error *e
     store_u64(footer + FOOTER_CHUNKS, w->info.chunks);
     store_u64(footer + FOOTER_FILE, w->offset + FOOTER_BYTES);
     store_u64(footer + FOOTER_HEADER_HASH, w->header_hash);
-    store_u64(footer + FOOTER_HASH_AT, il_segment_hash(footer, FOOTER_HASH_AT));
+    store_u64(footer + FOOTER_HASH_AT, il_checksum(footer, FOOTER_HASH_AT));
     w->finished = put(w, footer, sizeof(footer), error) == IL_OK;
     return w->status;
 }

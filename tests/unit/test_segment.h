@@ -90,18 +90,18 @@ SEGFILE void segfile_reseal(unsigned char *data, size_t size, int chunks)
             break;
         uint64_t offset = load_u64(data + at), bytes = il_load_u32(data + at + 8);
         if (offset < size && bytes <= size - offset)
-            store_u64(data + at + 16, il_segment_hash(data + offset, (size_t)bytes));
+            store_u64(data + at + 16, il_checksum(data + offset, (size_t)bytes));
     }
     for (size_t t = 0; t < TABLES; t++) {
         unsigned char *entry = footer + FOOTER_TABLES + t * TABLE_ENTRY;
         uint64_t offset = load_u64(entry), bytes = load_u64(entry + 8);
         if (offset < size && bytes <= size - offset)
-            store_u64(entry + 16, il_segment_hash(data + offset, (size_t)bytes));
+            store_u64(entry + 16, il_checksum(data + offset, (size_t)bytes));
     }
-    uint64_t header = il_segment_hash(data, HEADER_HASH_AT);
+    uint64_t header = il_checksum(data, HEADER_HASH_AT);
     store_u64(data + HEADER_HASH_AT, header);
     store_u64(footer + FOOTER_HEADER_HASH, header);
-    store_u64(footer + FOOTER_HASH_AT, il_segment_hash(footer, FOOTER_HASH_AT));
+    store_u64(footer + FOOTER_HASH_AT, il_checksum(footer, FOOTER_HASH_AT));
 }
 
 #endif
