@@ -79,12 +79,30 @@ enum il_io_call {
     IL_IO_WRITE,
     IL_IO_SYNC,
     IL_IO_CLOSE,
-    IL_IO_RENAME
+    IL_IO_RENAME,
+    IL_IO_REMOVE,
+    IL_IO_TRUNCATE,
+    IL_IO_MKDIR,
+    IL_IO_LIST,
+    IL_IO_LOCK,
+    IL_IO_MAP
 };
 #define IL_IO_SHORT (-1)
 /** Tests only, asked before each call: 0 = go on, > 0 = fail with this errno, IL_IO_SHORT
    = a read or write of at most one byte. NULL = no faults. */
 extern int (*il_io_hook)(enum il_io_call call);
+
+/** What changed in a directory of src/io/dir.h. */
+struct il_io_event {
+    enum il_io_call call;  /**< OPEN: created; WRITE, TRUNCATE, RENAME, REMOVE; SYNC: of
+                              the file, of the directory when name is NULL */
+    const char *name, *to; /**< in the directory; to: of RENAME */
+    const void *data;      /**< of WRITE */
+    uint64_t offset;       /**< of WRITE; of TRUNCATE the new size */
+    size_t bytes;
+};
+/** Tests only, told after each call that worked; NULL = nobody. */
+extern void (*il_io_watch)(const struct il_io_event *event);
 #endif
 
 #endif

@@ -8,6 +8,7 @@
 
 #ifdef IL_FAULTS
 int (*il_io_hook)(enum il_io_call call);
+void (*il_io_watch)(const struct il_io_event *event);
 #endif
 
 enum il_status il_sys_fail(struct il_error *error, const char *name, const char *doing,
@@ -62,12 +63,15 @@ ptrdiff_t il_sys_read_at(int fd, void *out, size_t bytes, uint64_t offset)
     }
 }
 
-int il_sys_write_all(int fd, const void *data, size_t bytes)
+/* offset NULL: where the descriptor stands. */
+static int write_all(int fd, const char *at, size_t bytes, const uint64_t *offset)
 {
-    const char *at = data;
+    uint64_t place = offset ? *offset : 0;
     while (bytes > 0) {
         size_t wanted = bytes < IL_SYS_TRANSFER_MAX ? bytes : IL_SYS_TRANSFER_MAX;
-        ptrdiff_t put = IL_SYS_FAULT(IL_IO_WRITE, &wanted) ? -1 : write(fd, at, wanted);
+        ptrdiff_t put = -1;
+        if (!IL_SYS_FAULT(IL_IO_WRITE, &wanted))
+            put = offset ? pwrite(fd, at, wanted, (off_t)place) : write(fd, at, wanted);
         if (put < 0) {
             if (again(fd, POLLOUT))
                 continue;
@@ -79,9 +83,20 @@ int il_sys_write_all(int fd, const void *data, size_t bytes)
             return -1;
         }
         at += put;
+        place += (uint64_t)put;
         bytes -= (size_t)put;
     }
     return 0;
+}
+
+int il_sys_write_all(int fd, const void *data, size_t bytes)
+{
+    return write_all(fd, data, bytes, NULL);
+}
+
+int il_sys_write_all_at(int fd, const void *data, size_t bytes, uint64_t offset)
+{
+    return write_all(fd, data, bytes, &offset);
 }
 
 int il_sys_sync(int fd)

@@ -36,6 +36,7 @@ int il_sys_open(int dir, const char *path, int flags, unsigned mode);
 ptrdiff_t il_sys_read(int fd, void *out, size_t bytes);
 ptrdiff_t il_sys_read_at(int fd, void *out, size_t bytes, uint64_t offset);
 /* Writes all bytes; 0 or -1. */
+int il_sys_write_all_at(int fd, const void *data, size_t bytes, uint64_t offset);
 int il_sys_write_all(int fd, const void *data, size_t bytes);
 int il_sys_sync(int fd);
 /* Blocks on the disk for the first bytes of a file, which reads as zeros; 0 or -1. */
