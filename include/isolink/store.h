@@ -60,6 +60,8 @@ struct il_store_config {
                              MiB */
     size_t segment_rows;  /**< most rows of a segment; default 262,144 */
     enum il_io io;        /**< for scans */
+    int replace; /**< bulk import: 1: an id that comes again replaces its earlier row;
+                    default 0: it is refused */
     /** Is told, one line without its end, what is worth a warning (a torn tail that was
        cut, io_uring that is not to be had); may be NULL. Any of the store's threads. */
     void (*log)(void *context, const char *text);
@@ -133,9 +135,10 @@ IL_API IL_MUST_CHECK enum il_status il_store_commit(struct il_store *store,
 
 /**
  * Bulk import: rows go to new segments directly, past the log, and become visible, all or
- * none, with il_store_bulk_end. Ids replace earlier ones; an id that is repeated within
- * the bulk is IL_EARG unless replace (then the last row stands). Nothing else may be
- * written meanwhile. Abort, close or a crash leave nothing behind.
+ * none, with il_store_bulk_end. Ids replace those of the store; an id that is repeated
+ * within the bulk is IL_EARG unless config.replace (then the last row stands; each repeat
+ * may end a segment early). Nothing else may be written meanwhile: IL_EARG. Abort, close
+ * or a crash leave nothing behind.
  */
 IL_API IL_MUST_CHECK enum il_status il_store_bulk_begin(struct il_store *store,
                                                         struct il_error *error);
