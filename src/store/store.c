@@ -76,17 +76,6 @@ static enum il_status check_new(const struct il_store_config *c, struct il_error
     return IL_OK;
 }
 
-/* 1: a name that only a store gives. */
-static int own_name(const char *name)
-{
-    if (strcmp(name, STORE_MANIFEST) == 0 || strcmp(name, STORE_MANIFEST_NEW) == 0 ||
-        strcmp(name, STORE_BASIS) == 0 || strcmp(name, STORE_LOCK) == 0)
-        return 1;
-    return strlen(name) == 12 && strspn(name, "0123456789") == 8 &&
-           (strcmp(name + 8, ".seg") == 0 || strcmp(name + 8, ".del") == 0 ||
-            strcmp(name + 8, ".log") == 0);
-}
-
 /* 1: the manifest names this file. */
 static int is_named(const struct il_manifest *m, const char *name)
 {
@@ -118,7 +107,7 @@ struct sweep {
 static int sweep_one(void *context, const char *name)
 {
     struct sweep *w = context;
-    if (!own_name(name)) {
+    if (!il_store_own_name(name)) {
         il_printable(w->foreign, sizeof(w->foreign), name, strlen(name));
         return 0;
     }
@@ -299,6 +288,7 @@ static enum il_status load_log(struct il_store *s, int *missing, struct il_error
     if (status == IL_OK)
         status = replay(s, &r, end, error);
     il_log_close(&r);
+    s->active_at = s->committed = s->written = s->synced = end;
     if (status != IL_OK || s->lock_fd < 0)
         return status;
     if (end < file.size) {
@@ -313,7 +303,6 @@ static enum il_status load_log(struct il_store *s, int *missing, struct il_error
     /* What an unsynced writer of before committed is made to last, before more comes. */
     if (status == IL_OK && (end < file.size || end > s->m.log_synced))
         status = il_out_sync(&s->log->out, error);
-    s->active_at = s->committed = s->written = s->synced = end;
     return status;
 }
 
@@ -370,7 +359,7 @@ static enum il_status load(struct il_store *s, struct il_error *error)
         if (!missing)
             return status;
         if (same || s->lock_fd >= 0 || i == TRIES)
-            return il_fail(error, IL_ECORRUPT, "%s", error->text);
+            return IL_ECORRUPT; /* the text says which */
         unload(s);
     }
 }
@@ -418,6 +407,23 @@ static enum il_status take_lock(struct il_store *s, struct il_error *error)
     return status;
 }
 
+/* Is there a manifest? What cannot be seen is not taken for what is not there: a store is
+   created in its place. */
+static enum il_status look_for(const struct il_dir *dir, int *there,
+                               struct il_error *error)
+{
+    char shown[IL_DIR_SHOWN];
+    struct il_file file;
+    int missing = 0;
+    enum il_status status =
+        il_dir_file(dir, STORE_MANIFEST, il_dir_shown(dir, STORE_MANIFEST, shown), &file,
+                    &missing, error);
+    if (status == IL_OK)
+        il_file_close(&file);
+    *there = status == IL_OK;
+    return missing ? IL_OK : status;
+}
+
 static enum il_status open_store(struct il_store *s, const struct il_store_config *c,
                                  struct il_error *error)
 {
@@ -432,14 +438,17 @@ static enum il_status open_store(struct il_store *s, const struct il_store_confi
     if (status != IL_OK)
         return status;
     /* Nothing is made in what is no store. */
-    const int there = il_store_exists(s->path);
-    if (!there && !c->create)
+    int there = 0;
+    status = look_for(&s->dir, &there, error);
+    if (status == IL_OK && !there && !c->create)
         return il_fail(error, IL_EFORMAT, "%s: no store: no " STORE_MANIFEST " in it",
                        il_path_tail(s->path));
-    if (c->write)
+    if (status == IL_OK && c->write)
         status = take_lock(s, error);
-    /* With the lock nobody else creates it. */
-    if (status == IL_OK && c->create && !il_store_exists(s->path))
+    /* Somebody else may have created it before this process had the lock. */
+    if (status == IL_OK && c->create)
+        status = look_for(&s->dir, &there, error);
+    if (status == IL_OK && !there)
         status = create(s, c, error);
     if (status == IL_OK)
         status = load(s, error);
@@ -562,16 +571,14 @@ void il_store_close(struct il_store **store)
 int il_store_exists(const char *path)
 {
     struct il_dir dir;
-    struct il_file file;
     struct il_error error;
+    int there = 0;
     if (il_dir_open(&dir, path, &error) != IL_OK)
         return 0;
-    enum il_status status =
-        il_dir_file(&dir, STORE_MANIFEST, STORE_MANIFEST, &file, NULL, &error);
-    if (status == IL_OK)
-        il_file_close(&file);
+    if (look_for(&dir, &there, &error) != IL_OK)
+        there = 0;
     il_dir_close(&dir);
-    return status == IL_OK;
+    return there;
 }
 
 void il_store_describe(const struct il_store *store, struct il_store_info *out)
@@ -588,9 +595,7 @@ void il_store_describe(const struct il_store *store, struct il_store_info *out)
                                   .rows = s->index.live,
                                   .log_rows = s->index.live,
                                   .segments = s->m.count,
-                                  .bytes =
-                                      il_manifest_bytes(&s->m) +
-                                      (s->lock_fd < 0 ? s->log->out.bytes : s->written)};
+                                  .bytes = il_manifest_bytes(&s->m) + s->written};
     memcpy(out->fingerprint, s->m.fingerprint, sizeof(out->fingerprint));
     if (s->m.has_basis)
         out->bytes += il_basis_bytes(s->m.dim, s->m.stored_dim);

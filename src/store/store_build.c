@@ -156,13 +156,17 @@ static void try_remove(const struct il_dir *dir, uint32_t number, const char *en
 
 void il_build_close(struct il_build *b)
 {
+    /* When a call failed nobody knows which manifest is on disk: it may name them. */
+    const int ours = b->store && b->store->poison == IL_OK;
     if (b->out.fd >= 0) {
         il_out_close(&b->out);
-        try_remove(&b->store->dir, b->number, "seg");
+        if (ours)
+            try_remove(&b->store->dir, b->number, "seg");
     }
     il_segment_writer_close(&b->writer);
     for (size_t i = 0; i < b->count; i++) {
-        try_remove(&b->store->dir, b->parts[i]->entry.number, "seg");
+        if (ours)
+            try_remove(&b->store->dir, b->parts[i]->entry.number, "seg");
         il_part_drop(&b->parts[i]);
     }
     il_free(b->parts);
@@ -398,8 +402,9 @@ enum il_status il_store_seal_now(struct il_store *s, struct il_error *error)
         status = publish_both(s, &b, 1, log, error);
     if (status != IL_OK)
         il_log_file_drop(&log);
+    status = after(s, status, error);
     il_build_close(&b);
-    return after(s, status, error);
+    return status;
 }
 
 /* Live rows of a part, bit for bit. */
@@ -458,8 +463,9 @@ static enum il_status compact(struct il_store *s, struct il_error *error)
         status = il_build_end(&b, error);
     if (status == IL_OK)
         status = publish_both(s, &b, 0, s->log, error);
+    status = after(s, status, error);
     il_build_close(&b);
-    return after(s, status, error);
+    return status;
 }
 
 /* May this thread write? */

@@ -47,6 +47,11 @@ IL_MUST_CHECK enum il_status il_part_open(struct il_part **out, const struct il_
                                           const struct il_manifest_segment *entry,
                                           int fresh, int *missing,
                                           struct il_error *error);
+/* IL_ECORRUPT unless an open segment is the one that the manifest means. */
+IL_MUST_CHECK enum il_status il_part_check(const struct il_segment *segment,
+                                           const char *shown, const struct il_manifest *m,
+                                           const struct il_manifest_segment *entry,
+                                           struct il_error *error);
 struct il_part *il_part_hold(struct il_part *part);
 void il_part_drop(struct il_part **part);
 /* Live row of an id, or IL_SEGMENT_NONE. */
@@ -59,6 +64,9 @@ static inline int il_bit(const unsigned char *bits, uint64_t row)
 IL_MUST_CHECK enum il_status il_part_reserve(struct il_part *part,
                                              struct il_error *error);
 void il_part_delete(struct il_part *part, uint64_t row);
+
+/* 1: a name that only a store gives. */
+int il_store_own_name(const char *name);
 
 /* Reads a whole file of the directory. */
 IL_MUST_CHECK enum il_status il_store_load(const struct il_dir *dir, const char *name,

@@ -13,6 +13,16 @@ void il_store_name(uint32_t number, const char *ending, char *out)
     snprintf(out, STORE_NAME, "%08" PRIu32 ".%.3s", number % (IL_NUMBER_MAX + 1), ending);
 }
 
+int il_store_own_name(const char *name)
+{
+    if (strcmp(name, STORE_MANIFEST) == 0 || strcmp(name, STORE_MANIFEST_NEW) == 0 ||
+        strcmp(name, STORE_BASIS) == 0 || strcmp(name, STORE_LOCK) == 0)
+        return 1;
+    return strlen(name) == 12 && strspn(name, "0123456789") == 8 &&
+           (strcmp(name + 8, ".seg") == 0 || strcmp(name + 8, ".del") == 0 ||
+            strcmp(name + 8, ".log") == 0);
+}
+
 enum il_status il_store_load(const struct il_dir *dir, const char *name,
                              unsigned char **out, size_t *bytes, int *missing,
                              struct il_error *error)
@@ -46,31 +56,31 @@ enum il_status il_store_save(const struct il_dir *dir, const char *name, const v
     return status;
 }
 
-/* What header and footer say against what the manifest says. */
-static enum il_status check_part(const struct il_part *p, const struct il_manifest *m,
-                                 struct il_error *error)
+enum il_status il_part_check(const struct il_segment *segment, const char *shown,
+                             const struct il_manifest *m,
+                             const struct il_manifest_segment *entry,
+                             struct il_error *error)
 {
-    const struct il_segment_info *info = il_segment_info(p->segment);
+    const struct il_segment_info *info = il_segment_info(segment);
     if (info->codec != m->codec || info->dim != m->stored_dim ||
         info->source_dim != (m->has_basis ? m->dim : 0))
         return il_fail(error, IL_ECORRUPT,
                        "%s, byte 12: %s, %zu of %zu coordinates, wanted %s, %zu of %zu",
-                       p->shown, il_codec_text(info->codec), info->dim, info->source_dim,
+                       shown, il_codec_text(info->codec), info->dim, info->source_dim,
                        il_codec_text(m->codec), m->stored_dim,
                        m->has_basis ? m->dim : (size_t)0);
     if (memcmp(info->model, m->fingerprint, sizeof(info->model)) != 0)
         return il_fail(error, IL_ECORRUPT,
                        "%s, byte 48: fingerprint of another model than the store's",
-                       p->shown);
-    if (m->has_basis && il_segment_basis_sum(p->segment) != m->basis_sum)
-        return il_fail(error, IL_ECORRUPT, "%s: another basis than the store's",
-                       p->shown);
-    if (info->rows != p->entry.rows || il_segment_seal(p->segment) != p->entry.seal)
+                       shown);
+    if (m->has_basis && il_segment_basis_sum(segment) != m->basis_sum)
+        return il_fail(error, IL_ECORRUPT, "%s: another basis than the store's", shown);
+    if (info->rows != entry->rows || il_segment_seal(segment) != entry->seal)
         return il_fail(error, IL_ECORRUPT,
                        "%s: %zu rows, seal %016" PRIx64 ", wanted %" PRIu64
                        " rows and %016" PRIx64 ": another file than the manifest means",
-                       p->shown, info->rows, il_segment_seal(p->segment), p->entry.rows,
-                       p->entry.seal);
+                       shown, info->rows, il_segment_seal(segment), entry->rows,
+                       entry->seal);
     return IL_OK;
 }
 
@@ -130,7 +140,7 @@ enum il_status il_part_open(struct il_part **out, const struct il_dir *dir,
         p->entry.seal = il_segment_seal(p->segment);
     }
     if (status == IL_OK)
-        status = check_part(p, m, error);
+        status = il_part_check(p->segment, p->shown, m, &p->entry, error);
     if (status == IL_OK && p->entry.del != 0)
         status = load_deletions(p, dir, missing, error);
     if (status != IL_OK)
