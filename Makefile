@@ -343,6 +343,11 @@ check-unit: $(UNIT)
 check-integration: $(INTEGRATION) $(NEEDED)
 	@CMOCKA_MESSAGE_OUTPUT=TAP $(RUN) $@ $(call COMMANDS,$(INTEGRATION))
 
+FAULT_TESTS := $(addprefix $(BUILD)/integration/,$(call programs,tests/fault/test_*.c))
+## test-faults: tests/fault at every place, not at some: minutes
+test-faults: $(FAULT_TESTS)
+	@FULL=1 CMOCKA_MESSAGE_OUTPUT=TAP $(RUN) $@ $(call COMMANDS,$(FAULT_TESTS))
+
 ## check-kernels: the kernels of every instruction set of this machine against ref
 check-kernels: $(if $(KERNEL_OBJ),$(KERNELS))
 	@$(RUN) $@ $(if $(KERNEL_OBJ),'$(strip $(NO_ASLR) $(KERNELS) \
@@ -594,7 +599,7 @@ cppcheck:
 	    -Iinclude -I. $(filter %.c,$(LIB_SRC)) $(CLI_SRC)
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
-    $(PARTS) fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
+    $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
     bench-peers bench-io coverage style symbols check-layers check-headers format \
     check-format tidy cppcheck FORCE
 
