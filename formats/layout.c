@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "formats/layout.h"
 
+#include "simd/simd.h"
 #include "src/base/base.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 size_t il_dtype_bytes(enum il_dtype type)
 {
@@ -64,7 +66,7 @@ enum il_status il_layout_check(struct il_layout *out, const struct il_bytes *byt
                                uint64_t at, uint64_t rows, uint64_t dim,
                                struct il_error *error)
 {
-    IL_ASSERT(out->offset <= bytes->size);
+    IL_ASSERT(out->offset <= bytes->size && out->tail_bytes <= bytes->size - out->offset);
     IL_ASSERT(il_dtype_bytes(out->type) > 0);
     enum il_status status = check_shape(bytes, at, rows, dim, error);
     if (status != IL_OK)
@@ -77,7 +79,9 @@ enum il_status il_layout_check(struct il_layout *out, const struct il_bytes *byt
         return il_fail(error, IL_ELIMIT,
                        "%s: %zu rows of %zu bytes do not fit into memory", bytes->name,
                        out->rows, out->stride_bytes);
-    uint64_t found = bytes->size - out->offset;
+    if (bytes->size == IL_SIZE_UNKNOWN)
+        return IL_OK;
+    uint64_t found = bytes->size - out->offset - out->tail_bytes;
     if (found != out->block_bytes)
         return il_fail(
             error, IL_EFORMAT,
@@ -87,4 +91,33 @@ enum il_status il_layout_check(struct il_layout *out, const struct il_bytes *byt
             il_dtype_text(out->type),
             found < out->block_bytes ? "cut short" : "longer than its header says");
     return IL_OK;
+}
+
+void il_matrix_to_f32(const struct il_matrix *m, size_t first, size_t count, float *out,
+                      size_t ld)
+{
+    IL_ASSERT(first <= m->rows && count <= m->rows - first);
+    IL_ASSERT(ld >= m->dim);
+    const struct il_simd *simd = il_simd();
+    for (size_t i = 0; i < count; i++) {
+        const void *row = (const char *)m->data + (first + i) * m->stride_bytes;
+        float *to = out + i * ld;
+        switch (m->type) {
+        case IL_F32:
+            memcpy(to, row, m->dim * sizeof(*to));
+            break;
+        case IL_F16:
+            simd->f16_to_f32(row, m->dim, to);
+            break;
+        case IL_F64:
+            simd->f64_to_f32(row, m->dim, to);
+            break;
+        case IL_I8:
+            simd->i8_to_f32(row, m->dim, to);
+            break;
+        case IL_U8:
+            simd->u8_to_f32(row, m->dim, to);
+            break;
+        }
+    }
 }

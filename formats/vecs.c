@@ -24,6 +24,12 @@ enum il_status il_vecs_layout(struct il_layout *out, const struct il_bytes *byte
         return il_fail(error, IL_EFORMAT,
                        "%s, byte 0: row length %" PRId64 ", wanted 1 to %u", bytes->name,
                        (int64_t)dim - ((int64_t)1 << 32), IL_DIM_MAX);
+    if (bytes->size == IL_SIZE_UNKNOWN) {
+        status = il_layout_check(out, bytes, 0, 1, dim, error);
+        out->rows = 0;
+        out->block_bytes = 0;
+        return status;
+    }
     uint64_t stride = LEAD_BYTES + (uint64_t)dim * il_dtype_bytes(type);
     uint64_t rows = bytes->size / stride;
     uint64_t rest = bytes->size % stride;
@@ -37,17 +43,19 @@ enum il_status il_vecs_layout(struct il_layout *out, const struct il_bytes *byte
 }
 
 enum il_status il_vecs_check(const struct il_layout *layout, const unsigned char *block,
-                             const char *name, struct il_error *error)
+                             uint64_t first, size_t count, const char *name,
+                             struct il_error *error)
 {
-    for (size_t i = 0; i < layout->rows; i++) {
+    for (size_t i = 0; i < count; i++) {
         uint32_t dim = il_load_u32(block + i * layout->stride_bytes);
         if (dim != layout->dim)
-            return il_fail(
-                error, IL_EFORMAT,
-                "%s, byte %" PRIu64 ": row length %" PRId64 ", wanted %zu (row %zu)",
-                name, (uint64_t)i * layout->stride_bytes,
-                dim > INT32_MAX ? (int64_t)dim - ((int64_t)1 << 32) : (int64_t)dim,
-                layout->dim, i);
+            return il_fail(error, IL_EFORMAT,
+                           "%s, byte %" PRIu64 ": row length %" PRId64
+                           ", wanted %zu (row %" PRIu64 ")",
+                           name, (first + i) * layout->stride_bytes,
+                           dim > INT32_MAX ? (int64_t)dim - ((int64_t)1 << 32)
+                                           : (int64_t)dim,
+                           layout->dim, first + i);
     }
     return IL_OK;
 }

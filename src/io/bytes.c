@@ -9,11 +9,12 @@
 enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset, void *out,
                              size_t count, struct il_error *error)
 {
-    if (offset > bytes->size || count > bytes->size - offset)
+    uint64_t size = bytes->size == IL_SIZE_UNKNOWN ? bytes->memory_bytes : bytes->size;
+    if (offset > size || count > size - offset)
         return il_fail(error, IL_EFORMAT,
                        "%s, byte %" PRIu64 ": the file ends at byte %" PRIu64
                        ", wanted %zu bytes",
-                       bytes->name, offset, bytes->size, count);
+                       bytes->name, offset, size, count);
     if (!bytes->memory)
         return il_file_read_at(bytes->file, offset, out, count, error);
     if (count)

@@ -5,14 +5,19 @@
 
 #include "src/io/file.h"
 
+/** The size of bytes of which only the beginning is here. */
+#define IL_SIZE_UNKNOWN UINT64_MAX
+
 struct il_bytes {
-    const char *name; /**< for messages; borrowed */
-    uint64_t size;
+    const char *name;            /**< for messages; borrowed */
+    uint64_t size;               /**< or IL_SIZE_UNKNOWN */
+    size_t memory_bytes;         /**< in memory when the size is not known */
     const unsigned char *memory; /**< NULL: read from file; borrowed */
     const struct il_file *file;  /**< sized; borrowed */
 };
 
-/** Copies count bytes from offset; IL_EFORMAT past the end, IL_EIO. Any thread. */
+/** Copies count bytes from offset; IL_EFORMAT past the end (or past what is here of bytes
+   whose size is not known); IL_EIO. Any thread. */
 IL_MUST_CHECK enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset,
                                            void *out, size_t count,
                                            struct il_error *error);

@@ -38,6 +38,28 @@ enum il_status il_file_open(struct il_file *file, const char *path,
     return IL_OK;
 }
 
+enum il_status il_file_stdin(struct il_file *file, struct il_error *error)
+{
+    /* A descriptor of its own, so that closing the file leaves standard input open. */
+    *file = (struct il_file){.fd = -1, .name = "standard input"};
+    int fd =
+        IL_SYS_FAULT(IL_IO_OPEN, NULL) ? -1 : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return il_sys_fail(error, file->name, "cannot open", errno);
+    struct stat about;
+    if (IL_SYS_FAULT(IL_IO_STAT, NULL) || fstat(fd, &about) != 0) {
+        enum il_status status = il_sys_fail(error, file->name, "cannot examine", errno);
+        close(fd);
+        return status;
+    }
+    if (S_ISDIR(about.st_mode)) {
+        close(fd);
+        return il_fail(error, IL_EIO, "%s: is a directory, wanted a file", file->name);
+    }
+    file->fd = fd;
+    return IL_OK;
+}
+
 void il_file_close(struct il_file *file)
 {
     if (file->fd >= 0)

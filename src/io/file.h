@@ -25,6 +25,8 @@ struct il_file {
  */
 IL_MUST_CHECK enum il_status il_file_open(struct il_file *file, const char *path,
                                           struct il_error *error);
+/** Standard input, as a file that is not sized. \return IL_OK; IL_EIO. */
+IL_MUST_CHECK enum il_status il_file_stdin(struct il_file *file, struct il_error *error);
 void il_file_close(struct il_file *file);
 
 /** Reads exactly `bytes` bytes from `offset` of a sized file; IL_EIO, also when it ends

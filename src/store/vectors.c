@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/store/vectors.h"
 
-#include "formats/bin.h"
-#include "formats/npy.h"
 #include "formats/vecs.h"
-#include "simd/simd.h"
 #include "src/base/base.h"
-
-#include <string.h>
-#include <strings.h>
+#include "src/store/source_kind.h"
 
 /* What a pipe may bring: it is held twice while its block grows. */
 #define PIPE_BYTES_MAX ((uint64_t)1 << 36)
@@ -18,73 +13,33 @@ struct il_vectors {
     unsigned char *block; /* the rows as they lie in the file */
 };
 
-enum family { NPY, VECS, BIN };
-
-static const struct format {
-    const char *suffix;
-    enum family family;
-    enum il_dtype type; /* NPY: the header says it */
-} formats[] = {
-    {".npy", NPY, IL_F32},  {".fvecs", VECS, IL_F32}, {".bvecs", VECS, IL_U8},
-    {".fbin", BIN, IL_F32}, {".f16bin", BIN, IL_F16}, {".u8bin", BIN, IL_U8},
-    {".i8bin", BIN, IL_I8},
-};
-
-static enum il_status find_format(const struct format **out, const struct il_bytes *bytes,
-                                  struct il_error *error)
+/* Only .npy says in its first bytes what it is. */
+static enum il_status find_kind(enum il_kind *out, const struct il_bytes *bytes,
+                                struct il_error *error)
 {
-    size_t length = strlen(bytes->name);
-    for (size_t i = 0; i < sizeof(formats) / sizeof(*formats); i++) {
-        size_t suffix = strlen(formats[i].suffix);
-        if (length >= suffix &&
-            strcasecmp(bytes->name + length - suffix, formats[i].suffix) == 0) {
-            *out = &formats[i];
-            return IL_OK;
-        }
-    }
-    /* Only .npy says in its first bytes what it is. */
-    unsigned char magic[IL_NPY_MAGIC_BYTES];
-    if (bytes->size >= sizeof(magic)) {
-        enum il_status status = il_bytes_read(bytes, 0, magic, sizeof(magic), error);
-        if (status != IL_OK)
-            return status;
-        if (memcmp(magic, IL_NPY_MAGIC, sizeof(magic)) == 0) {
-            *out = &formats[0];
-            return IL_OK;
-        }
-    }
-    return il_fail(
-        error, IL_EFORMAT,
-        "%s: unknown kind of file, wanted a name that ends in .npy .fvecs .bvecs .fbin "
-        ".f16bin .u8bin or .i8bin",
-        bytes->name);
-}
-
-static enum il_status read_layout(struct il_layout *out, const struct format *format,
-                                  const struct il_bytes *bytes, struct il_error *error)
-{
-    switch (format->family) {
-    case NPY:
-        return il_npy_layout(out, bytes, error);
-    case VECS:
-        return il_vecs_layout(out, bytes, format->type, error);
-    case BIN:
-        break;
-    }
-    return il_bin_layout(out, bytes, format->type, error);
+    unsigned char magic[8];
+    size_t have = bytes->size < sizeof(magic) ? (size_t)bytes->size : sizeof(magic);
+    *out = il_kind_of_name(bytes->name);
+    if (*out != IL_KIND_AUTO)
+        return IL_OK;
+    enum il_status status = il_bytes_read(bytes, 0, magic, have, error);
+    if (status != IL_OK)
+        return status;
+    *out = il_kind_of_bytes(magic, have);
+    return *out != IL_KIND_AUTO ? IL_OK : il_kind_unknown(bytes->name, error);
 }
 
 enum il_status il_vectors_read(struct il_vectors **out, const struct il_bytes *bytes,
                                struct il_error *error)
 {
     *out = NULL;
-    const struct format *format = NULL;
+    enum il_kind kind = IL_KIND_AUTO;
     struct il_layout layout;
     struct il_vectors *v = NULL;
-    enum il_status status = find_format(&format, bytes, error);
+    enum il_status status = find_kind(&kind, bytes, error);
     if (status != IL_OK)
         goto out;
-    status = read_layout(&layout, format, bytes, error);
+    status = il_kind_layout(&layout, kind, bytes, error);
     if (status != IL_OK)
         goto out;
     v = il_alloc_zero(1, sizeof(*v));
@@ -98,8 +53,8 @@ enum il_status il_vectors_read(struct il_vectors **out, const struct il_bytes *b
     status = il_bytes_read(bytes, layout.offset, v->block, layout.block_bytes, error);
     if (status != IL_OK)
         goto out;
-    if (format->family == VECS) {
-        status = il_vecs_check(&layout, v->block, bytes->name, error);
+    if (kind == IL_KIND_FVECS || kind == IL_KIND_BVECS) {
+        status = il_vecs_check(&layout, v->block, 0, layout.rows, bytes->name, error);
         if (status != IL_OK)
             goto out;
     }
@@ -152,33 +107,4 @@ void il_vectors_close(struct il_vectors **vectors)
     il_free((*vectors)->block);
     il_free(*vectors);
     *vectors = NULL;
-}
-
-void il_matrix_to_f32(const struct il_matrix *m, size_t first, size_t count, float *out,
-                      size_t ld)
-{
-    IL_ASSERT(first <= m->rows && count <= m->rows - first);
-    IL_ASSERT(ld >= m->dim);
-    const struct il_simd *simd = il_simd();
-    for (size_t i = 0; i < count; i++) {
-        const void *row = (const char *)m->data + (first + i) * m->stride_bytes;
-        float *to = out + i * ld;
-        switch (m->type) {
-        case IL_F32:
-            memcpy(to, row, m->dim * sizeof(*to));
-            break;
-        case IL_F16:
-            simd->f16_to_f32(row, m->dim, to);
-            break;
-        case IL_F64:
-            simd->f64_to_f32(row, m->dim, to);
-            break;
-        case IL_I8:
-            simd->i8_to_f32(row, m->dim, to);
-            break;
-        case IL_U8:
-            simd->u8_to_f32(row, m->dim, to);
-            break;
-        }
-    }
 }

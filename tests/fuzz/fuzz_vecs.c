@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         enum il_status status = il_vecs_layout(&layout, &bytes, types[i], &error);
         if (status == IL_OK) {
             unsigned char *block = fuzz_read_rows(&layout, &bytes);
-            status = il_vecs_check(&layout, block, bytes.name, &error);
+            status = il_vecs_check(&layout, block, 0, layout.rows, bytes.name, &error);
             free(block);
         }
         if (status != IL_OK)

@@ -41,7 +41,7 @@ static void sound_files_are_read(void **state)
     assert_int_equal(l.lead_bytes, 4);
     assert_int_equal(l.stride_bytes, 24);
     assert_int_equal(l.block_bytes, 72);
-    assert_int_equal(il_vecs_check(&l, m.data, "t.fvecs", &error), IL_OK);
+    assert_int_equal(il_vecs_check(&l, m.data, 0, l.rows, "t.fvecs", &error), IL_OK);
     free(m.data);
     m = made_rows(2, 3, 1);
     assert_int_equal(layout_of(&m, IL_U8, &l, &error), IL_OK);
@@ -61,7 +61,8 @@ static void every_row_is_checked(void **state)
         m.data[i * 12 + 3] = i == 5 ? 0xff : 0;
         if (i > 0) {
             assert_int_equal(layout_of(&m, IL_F32, &l, &error), IL_OK);
-            assert_int_equal(il_vecs_check(&l, m.data, "t.fvecs", &error), IL_EFORMAT);
+            assert_int_equal(il_vecs_check(&l, m.data, 0, l.rows, "t.fvecs", &error),
+                             IL_EFORMAT);
             char says[80];
             snprintf(says, sizeof(says),
                      "t.fvecs, byte %zu: row length %s, wanted 2 (row %zu)", i * 12,
