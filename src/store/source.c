@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <isolink/source.h>
 
+#include "formats/text_reader.h"
 #include "src/base/base.h"
 #include "src/store/source_kind.h"
 
@@ -44,6 +45,8 @@ static enum il_status open_reader(struct il_source *s,
     }
     if (kind == IL_KIND_AUTO)
         return il_kind_unknown(il_stream_name(s->stream), error);
+    if (kind == IL_KIND_JSONL)
+        return il_jsonl_reader_open(&s->reader, s->stream, config->column, error);
     struct il_bytes bytes;
     struct il_layout layout;
     enum il_status status = il_stream_bytes(s->stream, LOOK_BYTES, &bytes, error);

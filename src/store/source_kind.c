@@ -22,6 +22,7 @@ static const struct {
     {"f16bin", {"f16bin"}, IL_KIND_F16BIN, IL_F16},
     {"u8bin", {"u8bin"}, IL_KIND_U8BIN, IL_U8},
     {"i8bin", {"i8bin"}, IL_KIND_I8BIN, IL_I8},
+    {"jsonl", {"jsonl", "ndjson"}, IL_KIND_JSONL, IL_F32},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -39,8 +40,8 @@ enum il_status il_kind_named(const char *name, enum il_kind *out, struct il_erro
         }
     }
     return il_fail(error, IL_EARG,
-                   "format '%s', wanted auto, npy, fvecs, bvecs, fbin, f16bin, u8bin or "
-                   "i8bin",
+                   "format '%s', wanted auto, npy, fvecs, bvecs, fbin, f16bin, u8bin, "
+                   "i8bin or jsonl",
                    il_printable(shown, sizeof(shown), name, strlen(name)));
 }
 
@@ -71,6 +72,11 @@ enum il_kind il_kind_of_bytes(const unsigned char *data, size_t bytes)
     if (bytes >= IL_NPY_MAGIC_BYTES &&
         memcmp(data, IL_NPY_MAGIC, IL_NPY_MAGIC_BYTES) == 0)
         return IL_KIND_NPY;
+    size_t at = 0;
+    while (at < bytes && strchr(" \t\r\n", data[at]) && data[at])
+        at++;
+    if (at < bytes && data[at] == '{')
+        return IL_KIND_JSONL;
     return IL_KIND_AUTO;
 }
 
@@ -79,7 +85,7 @@ enum il_status il_kind_unknown(const char *name, struct il_error *error)
     return il_fail(
         error, IL_EFORMAT,
         "%s: unknown kind of file, wanted a name that ends in .npy .fvecs .bvecs .fbin "
-        ".f16bin .u8bin or .i8bin",
+        ".f16bin .u8bin .i8bin or .jsonl",
         name);
 }
 
