@@ -77,6 +77,22 @@ static enum il_status plain(struct il_csv *csv, struct il_csv_field *field,
     return IL_OK;
 }
 
+enum il_status il_csv_field(struct il_csv *csv, struct il_csv_field *field, int *last,
+                            struct il_error *error)
+{
+    *field = (struct il_csv_field){.text = csv->at};
+    enum il_status status = csv->at < csv->end && *csv->at == '"'
+                                ? quoted(csv, field, error)
+                                : plain(csv, field, error);
+    *last = 1;
+    if (status != IL_OK || csv->at == csv->end)
+        return status;
+    *last = *csv->at != ',';
+    csv->at += *last ? line_end(csv, csv->at) : 1;
+    csv->line += (size_t)*last;
+    return IL_OK;
+}
+
 enum il_status il_csv_row(struct il_csv *csv, struct il_csv_field *fields, size_t room,
                           size_t *count, struct il_error *error)
 {
@@ -90,26 +106,40 @@ enum il_status il_csv_row(struct il_csv *csv, struct il_csv_field *fields, size_
         csv->line++;
     }
     csv->row_line = csv->line;
-    if (csv->at == csv->end)
-        return IL_OK;
-    for (;;) {
-        struct il_csv_field field = {.text = csv->at};
-        enum il_status status = csv->at < csv->end && *csv->at == '"'
-                                    ? quoted(csv, &field, error)
-                                    : plain(csv, &field, error);
+    for (int last = csv->at == csv->end; !last; ++*count) {
+        struct il_csv_field field;
+        enum il_status status = il_csv_field(csv, &field, &last, error);
         if (status != IL_OK)
             return status;
         if (*count < room)
             fields[*count] = field;
-        (*count)++;
-        if (csv->at == csv->end)
-            return IL_OK;
-        if (*csv->at != ',') {
-            csv->at += line_end(csv, csv->at);
-            csv->line++;
-            return IL_OK;
+    }
+    return IL_OK;
+}
+
+int il_csv_is_open(const char *text, size_t bytes, int inside)
+{
+    const char *at = text, *end = text + bytes;
+    for (;;) {
+        if (!inside && at < end && *at == '"') {
+            inside = 1;
+            at++;
         }
-        csv->at++;
+        /* Doubled quotes close and open again: the same for this question. */
+        while (inside) {
+            at = at < end ? memchr(at, '"', (size_t)(end - at)) : NULL;
+            if (!at)
+                return 1;
+            at++;
+            inside = at < end && *at == '"';
+            at += inside;
+        }
+        if (at == end || !memchr(at, '"', (size_t)(end - at)))
+            return 0;
+        at = memchr(at, ',', (size_t)(end - at));
+        if (!at)
+            return 0;
+        at++;
     }
 }
 

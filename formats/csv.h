@@ -39,6 +39,18 @@ IL_MUST_CHECK enum il_status il_csv_row(struct il_csv *csv, struct il_csv_field 
                                         size_t room, size_t *count,
                                         struct il_error *error);
 
+/**
+ * Reads one field, where one begins; what il_csv_row does for a whole row.
+ * \param last  receives 1 when it was the last of its row; then the line end is taken
+ * \return as il_csv_row
+ */
+IL_MUST_CHECK enum il_status il_csv_field(struct il_csv *csv, struct il_csv_field *field,
+                                          int *last, struct il_error *error);
+
+/** 1 = a quote is open at the end of these bytes, which are the beginning of a row, or
+ * with `inside` go on where a quote was open. */
+int il_csv_is_open(const char *text, size_t bytes, int inside);
+
 /** 1 = the field holds exactly this text. */
 int il_csv_is(const struct il_csv_field *field, const char *text);
 

@@ -43,8 +43,7 @@ enum il_status il_lines_look(struct il_lines *lines, size_t from, char **text,
         if (stop || have < wanted)
             return IL_OK;
         searched = have;
-        /* What is there is asked for with one byte more, until a buffer is full of it. */
-        wanted = have < lines->bytes_max / 8 ? have + 1 : 2 * have;
+        wanted = have + 1;
     }
 }
 

@@ -227,14 +227,16 @@ static enum il_status make_room(struct il_stream *s, size_t bytes, struct il_err
         return IL_OK;
     size_t kept = s->end - s->begin;
     if (bytes > s->room) {
-        unsigned char *larger = il_alloc(bytes + 1, 1);
+        /* At least doubled, so that asking for one byte more each time costs little. */
+        size_t room = bytes < 2 * s->room ? 2 * s->room : bytes;
+        unsigned char *larger = il_alloc(room + 1, 1);
         if (!larger)
             return il_fail(error, IL_ENOMEM, "%s: no memory for %zu bytes", s->name,
-                           bytes);
+                           room);
         memcpy(larger, s->buffer + s->begin, kept);
         il_free(s->buffer);
         s->buffer = larger;
-        s->room = bytes;
+        s->room = room;
     } else {
         memmove(s->buffer, s->buffer + s->begin, kept);
     }

@@ -47,11 +47,10 @@ IL_MUST_CHECK enum il_status il_stream_bytes(struct il_stream *stream, size_t lo
 /**
  * Shows what comes next: at least `bytes` bytes, or all that are left.
  *
- * The buffer grows to `bytes` when it is smaller, so they must not come from a header
- * that was not compared with anything.
- * \param data  the caller may write to the *have bytes; a zero follows them; borrowed
- * until the next call with this stream
- * \return IL_OK; IL_EIO; IL_EFORMAT and IL_ELIMIT for what zstd refuses; IL_ENOMEM
+ * The buffer grows when it holds fewer, to `bytes` or twice as much, so they must not
+ * come from a header that was not compared with anything. \param data  the caller may
+ * write to the *have bytes; a zero follows them; borrowed until the next call with this
+ * stream \return IL_OK; IL_EIO; IL_EFORMAT and IL_ELIMIT for what zstd refuses; IL_ENOMEM
  */
 IL_MUST_CHECK enum il_status il_stream_look(struct il_stream *stream, size_t bytes,
                                             unsigned char **data, size_t *have,

@@ -47,6 +47,8 @@ static enum il_status open_reader(struct il_source *s,
         return il_kind_unknown(il_stream_name(s->stream), error);
     if (kind == IL_KIND_JSONL)
         return il_jsonl_reader_open(&s->reader, s->stream, config->column, error);
+    if (kind == IL_KIND_CSV)
+        return il_csv_reader_open(&s->reader, s->stream, config->column, error);
     struct il_bytes bytes;
     struct il_layout layout;
     enum il_status status = il_stream_bytes(s->stream, LOOK_BYTES, &bytes, error);

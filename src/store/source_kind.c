@@ -23,6 +23,7 @@ static const struct {
     {"u8bin", {"u8bin"}, IL_KIND_U8BIN, IL_U8},
     {"i8bin", {"i8bin"}, IL_KIND_I8BIN, IL_I8},
     {"jsonl", {"jsonl", "ndjson"}, IL_KIND_JSONL, IL_F32},
+    {"csv", {"csv"}, IL_KIND_CSV, IL_F32},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -41,7 +42,7 @@ enum il_status il_kind_named(const char *name, enum il_kind *out, struct il_erro
     }
     return il_fail(error, IL_EARG,
                    "format '%s', wanted auto, npy, fvecs, bvecs, fbin, f16bin, u8bin, "
-                   "i8bin or jsonl",
+                   "i8bin, jsonl or csv",
                    il_printable(shown, sizeof(shown), name, strlen(name)));
 }
 
@@ -85,7 +86,7 @@ enum il_status il_kind_unknown(const char *name, struct il_error *error)
     return il_fail(
         error, IL_EFORMAT,
         "%s: unknown kind of file, wanted a name that ends in .npy .fvecs .bvecs .fbin "
-        ".f16bin .u8bin .i8bin or .jsonl",
+        ".f16bin .u8bin .i8bin .jsonl or .csv",
         name);
 }
 
