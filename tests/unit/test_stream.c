@@ -146,7 +146,7 @@ static void the_buffer_grows_when_more_is_looked_at(void **state)
     il_alloc_fail_at(1);
     assert_int_equal(il_stream_look(s, BIG + 100, &seen, &have, &error), IL_ENOMEM);
     il_alloc_fail_at(0);
-    unit_says(&error, "g: no memory for 3145828 bytes");
+    unit_says(&error, "g: no memory for 6291256 bytes");
     il_stream_close(&s);
     free(data);
 }
