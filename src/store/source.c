@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <isolink/source.h>
 
+#include "formats/safetensors.h"
 #include "formats/text_reader.h"
 #include "src/base/base.h"
 #include "src/store/source_kind.h"
@@ -49,11 +50,19 @@ static enum il_status open_reader(struct il_source *s,
         return il_jsonl_reader_open(&s->reader, s->stream, config->column, error);
     if (kind == IL_KIND_CSV)
         return il_csv_reader_open(&s->reader, s->stream, config->column, error);
-    struct il_bytes bytes;
+    struct il_bytes bytes = {0};
     struct il_layout layout;
-    enum il_status status = il_stream_bytes(s->stream, LOOK_BYTES, &bytes, error);
-    if (status == IL_OK)
-        status = il_kind_layout(&layout, kind, &bytes, error);
+    enum il_status status = IL_OK;
+    if (kind == IL_KIND_SAFETENSORS) {
+        status = il_safetensors_layout(&layout, s->stream, config->table, error);
+    } else {
+        status = il_stream_bytes(s->stream, LOOK_BYTES, &bytes, error);
+        /* Ids are read at their offset, which a pipe has not, be it as short as it is. */
+        if (kind == IL_KIND_FAISS)
+            bytes.size = il_stream_size(s->stream);
+        if (status == IL_OK)
+            status = il_kind_layout(&layout, kind, &bytes, error);
+    }
     if (status == IL_OK)
         status = il_block_reader_open(&s->reader, s->stream, &layout, &bytes, error);
     return status;

@@ -2,7 +2,9 @@
 #include "src/store/source_kind.h"
 
 #include "formats/bin.h"
+#include "formats/faiss.h"
 #include "formats/npy.h"
+#include "formats/safetensors.h"
 #include "formats/vecs.h"
 #include "src/base/base.h"
 
@@ -24,6 +26,8 @@ static const struct {
     {"i8bin", {"i8bin"}, IL_KIND_I8BIN, IL_I8},
     {"jsonl", {"jsonl", "ndjson"}, IL_KIND_JSONL, IL_F32},
     {"csv", {"csv"}, IL_KIND_CSV, IL_F32},
+    {"faiss", {"faiss", "index"}, IL_KIND_FAISS, IL_F32},
+    {"safetensors", {"safetensors"}, IL_KIND_SAFETENSORS, IL_F32},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -42,7 +46,7 @@ enum il_status il_kind_named(const char *name, enum il_kind *out, struct il_erro
     }
     return il_fail(error, IL_EARG,
                    "format '%s', wanted auto, npy, fvecs, bvecs, fbin, f16bin, u8bin, "
-                   "i8bin, jsonl or csv",
+                   "i8bin, jsonl, csv, faiss or safetensors",
                    il_printable(shown, sizeof(shown), name, strlen(name)));
 }
 
@@ -73,6 +77,10 @@ enum il_kind il_kind_of_bytes(const unsigned char *data, size_t bytes)
     if (bytes >= IL_NPY_MAGIC_BYTES &&
         memcmp(data, IL_NPY_MAGIC, IL_NPY_MAGIC_BYTES) == 0)
         return IL_KIND_NPY;
+    if (il_faiss_begins(data, bytes))
+        return IL_KIND_FAISS;
+    if (il_safetensors_begins(data, bytes))
+        return IL_KIND_SAFETENSORS;
     size_t at = 0;
     while (at < bytes && strchr(" \t\r\n", data[at]) && data[at])
         at++;
@@ -86,7 +94,7 @@ enum il_status il_kind_unknown(const char *name, struct il_error *error)
     return il_fail(
         error, IL_EFORMAT,
         "%s: unknown kind of file, wanted a name that ends in .npy .fvecs .bvecs .fbin "
-        ".f16bin .u8bin .i8bin .jsonl or .csv",
+        ".f16bin .u8bin .i8bin .jsonl .csv .faiss or .safetensors",
         name);
 }
 
@@ -104,6 +112,8 @@ enum il_status il_kind_layout(struct il_layout *out, enum il_kind kind,
     case IL_KIND_FVECS:
     case IL_KIND_BVECS:
         return il_vecs_layout(out, bytes, type, error);
+    case IL_KIND_FAISS:
+        return il_faiss_layout(out, bytes, error);
     default:
         return il_bin_layout(out, bytes, type, error);
     }

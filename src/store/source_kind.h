@@ -18,7 +18,7 @@ enum il_kind il_kind_of_bytes(const unsigned char *data, size_t bytes);
 /** "unknown kind of file, wanted ...": IL_EFORMAT. */
 enum il_status il_kind_unknown(const char *name, struct il_error *error);
 
-/** Header of a kind whose rows lie in one block: from .npy to .i8bin. */
+/** Header of a kind whose rows lie in one block: from .npy to .i8bin, .faiss. */
 IL_MUST_CHECK enum il_status il_kind_layout(struct il_layout *out, enum il_kind kind,
                                             const struct il_bytes *bytes,
                                             struct il_error *error);
