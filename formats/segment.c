@@ -62,6 +62,11 @@ int il_codec_has_scale(enum il_codec codec)
     return codec == IL_CODEC_I8 || codec == IL_CODEC_E4M3;
 }
 
+int il_codec_shuffled(enum il_codec codec)
+{
+    return il_segment_shuffle_width(codec) > 1;
+}
+
 size_t il_segment_raw_bytes(enum il_codec codec, size_t dim, size_t rows)
 {
     size_t block = il_codec_block_bytes(codec, dim);

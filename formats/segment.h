@@ -205,10 +205,49 @@ uint64_t il_segment_basis_sum(const struct il_segment *segment);
 /** Copies mean (source_dim) and basis (dim x source_dim) where there are some. */
 void il_segment_basis(const struct il_segment *segment, float *mean, float *basis);
 
-/** What one thread needs to unpack chunks. */
+/** Where it lies; borrowed until close. */
+const struct il_bytes *il_segment_bytes(const struct il_segment *segment);
+
+/** 1: packed chunks of a codec are unpacked through a second buffer. Any thread. */
+int il_codec_shuffled(enum il_codec codec);
+
+/** Memory of zstd for unpacking, at most. */
+#define IL_SEGMENT_ZSTD_BYTES ((size_t)160 << 10)
+
+/** Room of one thread to unpack chunks of any segments. */
+struct il_segment_room;
+
+/** Memory of such a room, which allocates nothing after it is open. */
+size_t il_segment_room_bytes(size_t most, int shuffled);
+
+/**
+ * \param most      largest il_segment_info.raw_max, up to IL_SEGMENT_CHUNK_MAX
+ * \param shuffled  1: for codecs that are il_codec_shuffled too
+ * \return IL_OK; IL_ENOMEM
+ */
+IL_MUST_CHECK enum il_status il_segment_room_open(struct il_segment_room **out,
+                                                  size_t most, int shuffled,
+                                                  struct il_error *error);
+/** Frees the room and sets it to NULL; accepts NULL in *room. */
+void il_segment_room_close(struct il_segment_room **room);
+
+/**
+ * Unpacks chunk i of any segment from bytes that the caller has read (chunk.bytes of them
+ * from chunk.offset); stored chunks are not copied.
+ * \param out  receives where its chunk.raw_bytes are, aligned to 8: in stored, or in the
+ * room until the next call
+ * \return as il_segment_unpack. One thread per room.
+ */
+IL_MUST_CHECK enum il_status il_segment_room_view(struct il_segment_room *room,
+                                                  const struct il_segment *segment,
+                                                  size_t i, const void *stored,
+                                                  const unsigned char **out,
+                                                  struct il_error *error);
+
+/** What one thread needs to read chunks and rows. */
 struct il_segment_decoder;
 
-/** \return IL_OK; IL_ENOMEM. Takes three chunks of memory, and zstd's own. */
+/** \return IL_OK; IL_ENOMEM. Takes up to four chunks of memory, and zstd's own. */
 IL_MUST_CHECK enum il_status il_segment_decoder_open(struct il_segment_decoder **out,
                                                      const struct il_segment *segment,
                                                      struct il_error *error);

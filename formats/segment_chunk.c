@@ -6,14 +6,11 @@
 
 #include <inttypes.h>
 
-#include <zstd.h>
-#include <zstd_errors.h>
-
 struct il_segment_decoder {
     const struct il_segment *segment;
-    unsigned char *stored, *planes, *kept; /* a chunk each */
-    size_t kept_chunk;                     /* SIZE_MAX: none */
-    ZSTD_DCtx *zstd;
+    struct il_segment_room *room;
+    unsigned char *stored, *kept; /* a chunk each */
+    size_t kept_chunk;            /* SIZE_MAX: none */
 };
 
 enum il_status il_segment_decoder_open(struct il_segment_decoder **out,
@@ -21,21 +18,21 @@ enum il_status il_segment_decoder_open(struct il_segment_decoder **out,
                                        struct il_error *error)
 {
     const size_t bytes = segment->info.raw_max;
+    const int shuffled = il_codec_shuffled(segment->info.codec);
     struct il_segment_decoder *d = il_alloc_zero(1, sizeof(*d));
     *out = d;
     if (d) {
         *d = (struct il_segment_decoder){.segment = segment,
                                          .stored = il_alloc(bytes, 1),
-                                         .planes = il_alloc(bytes, 1),
                                          .kept = il_alloc(bytes, 1),
-                                         .kept_chunk = SIZE_MAX,
-                                         .zstd = ZSTD_createDCtx()};
-        if (d->stored && d->planes && d->kept && d->zstd)
+                                         .kept_chunk = SIZE_MAX};
+        if (d->stored && d->kept &&
+            il_segment_room_open(&d->room, bytes, shuffled, NULL) == IL_OK)
             return IL_OK;
     }
     il_segment_decoder_close(out);
-    il_fail(error, IL_ENOMEM, "%s: no memory to unpack its chunks", segment->bytes.name);
-    return IL_ENOMEM;
+    return il_fail(error, IL_ENOMEM, "%s: no memory to unpack its chunks",
+                   segment->bytes.name);
 }
 
 void il_segment_decoder_close(struct il_segment_decoder **decoder)
@@ -43,65 +40,17 @@ void il_segment_decoder_close(struct il_segment_decoder **decoder)
     struct il_segment_decoder *d = *decoder;
     if (!d)
         return;
+    il_segment_room_close(&d->room);
     il_free(d->stored);
-    il_free(d->planes);
     il_free(d->kept);
-    ZSTD_freeDCtx(d->zstd);
     il_free(d);
     *decoder = NULL;
-}
-
-/* One whole frame that says its size, which must be the chunk's: nothing else is
-   unpacked, and never more than there is room for. */
-static enum il_status inflate(const struct il_segment_decoder *d,
-                              const struct il_segment_chunk *c, const void *stored,
-                              void *out, struct il_error *error)
-{
-    const char *name = d->segment->bytes.name;
-    unsigned long long says = ZSTD_getFrameContentSize(stored, c->bytes);
-    size_t frame = ZSTD_findFrameCompressedSize(stored, c->bytes);
-    if (says != c->raw_bytes || frame != c->bytes)
-        return il_fail(error, IL_ECORRUPT,
-                       "%s, byte %" PRIu64
-                       ": no zstd frame of %zu bytes that unpacks to %zu",
-                       name, c->offset, c->bytes, c->raw_bytes);
-    size_t got = ZSTD_decompressDCtx(d->zstd, out, c->raw_bytes, stored, c->bytes);
-    if (ZSTD_isError(got))
-        return il_fail(
-            error,
-            ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation ? IL_ENOMEM
-                                                                   : IL_ECORRUPT,
-            "%s, byte %" PRIu64 ": zstd: %s", name, c->offset, ZSTD_getErrorName(got));
-    if (got != c->raw_bytes)
-        return il_fail(error, IL_ECORRUPT,
-                       "%s, byte %" PRIu64 ": unpacked to %zu bytes, wanted %zu", name,
-                       c->offset, got, c->raw_bytes);
-    return IL_OK;
 }
 
 enum il_status il_segment_unpack(const struct il_segment_decoder *d, size_t i,
                                  const void *stored, void *out, struct il_error *error)
 {
-    const struct il_segment *s = d->segment;
-    struct il_segment_chunk c = il_segment_chunk(s, i);
-    enum il_status status = il_check_sum(s->bytes.name, c.offset, "a chunk",
-                                         il_checksum(stored, c.bytes), c.hash, error);
-    if (status != IL_OK)
-        return status;
-    switch (c.packing) {
-    case IL_STORED:
-        memcpy(out, stored, c.raw_bytes);
-        return IL_OK;
-    case IL_ZSTD:
-        return inflate(d, &c, stored, out, error);
-    case IL_SHUFFLED_ZSTD:
-        break;
-    }
-    status = inflate(d, &c, stored, d->planes, error);
-    if (status == IL_OK)
-        il_segment_unshuffle(il_segment_shuffle_width(s->info.codec), d->planes,
-                             c.raw_bytes, out);
-    return status;
+    return il_segment_room_unpack(d->room, d->segment, i, stored, out, error);
 }
 
 enum il_status il_segment_read(const struct il_segment_decoder *d, size_t i, void *out,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An open segment; for formats/segment_read.c and segment_chunk.c alone. */
+/* An open segment; for formats/segment_read.c, _chunk.c and _room.c alone. */
 #ifndef IL_SEGMENT_OPEN_H
 #define IL_SEGMENT_OPEN_H
 
@@ -15,5 +15,11 @@ struct il_segment {
     struct id_tables ids;
     unsigned char *block; /* the tables of a file; NULL from memory */
 };
+
+/* il_segment_unpack, in a room. */
+enum il_status il_segment_room_unpack(const struct il_segment_room *room,
+                                      const struct il_segment *segment, size_t i,
+                                      const void *stored, void *out,
+                                      struct il_error *error);
 
 #endif

@@ -317,6 +317,11 @@ const struct il_segment_info *il_segment_info(const struct il_segment *s)
     return &s->info;
 }
 
+const struct il_bytes *il_segment_bytes(const struct il_segment *s)
+{
+    return &s->bytes;
+}
+
 struct il_segment_chunk il_segment_chunk(const struct il_segment *s, size_t i)
 {
     IL_ASSERT(i < s->info.chunks);

@@ -294,7 +294,7 @@ static void tables_that_lie(void **state)
         {chunks + 12, 4, 3, IL_ECORRUPT, "packing of a chunk 3"},
         {chunks + 12, 4, 2, IL_ECORRUPT, "packing of a chunk 2, wanted 1"},
         {chunks + 12, 4, 1, IL_ECORRUPT, "bytes of a packed chunk 512, wanted 1 to 511"},
-        {chunks + 16, 8, 7, IL_ECORRUPT, "byte 4096: checksum of a chunk"},
+        {chunks + 16, 8, 7, IL_ECORRUPT, "byte 4096: checksum of chunk 0"},
         {chunks + CHUNK_ENTRY, 1, 1, IL_ECORRUPT, "reserved byte 1"},
         {norms + 12, 1, 1, IL_ECORRUPT, "reserved byte 1"},
         {ends, 8, 1, IL_ECORRUPT, "begin of the ids 1, wanted 0"},
