@@ -536,6 +536,14 @@ $(BUILD)/bench_io: $(BUILD)/lib/tests/io/bench_io.c.o $(STATIC)
 bench-io: $(BUILD)/bench_io
 	@$< $(or $(ARGS),--dir $(BUILD))
 
+$(BUILD)/bench_store: $(BUILD)/lib/tests/io/bench_store.c.o $(STATIC)
+	$(say) LD $@
+	$(Q)$(link) $(LIB_LIBS)
+
+## bench-store: size, writing and scans of segments beside limits; ARGS='--dir DIR'
+bench-store: $(BUILD)/bench_store
+	@$< $(or $(ARGS),--dir $(BUILD))
+
 # gcov reads what gcc writes.
 COVERAGE_MAKE = COVERAGE=1 CC=$(if $(findstring clang,$(CC)),gcc,$(CC))
 ## coverage: line coverage of unit, integration and program tests, by file
@@ -600,8 +608,8 @@ cppcheck:
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
     $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
-    bench-peers bench-io coverage style symbols check-layers check-headers format \
-    check-format tidy cppcheck FORCE
+    bench-peers bench-io bench-store coverage style symbols check-layers check-headers \
+    format check-format tidy cppcheck FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)
