@@ -56,6 +56,12 @@ HAVE_SLEEF := $(shell echo '$(hash)include <sleef.h>' | \
 HAVE_URING := $(shell echo '$(hash)include <liburing.h>' | \
     $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
 
+# xxHash for the vectors of the machine at hand, where it was built so: two to three times
+# as fast, the same sums.
+HAVE_XXH_DISPATCH := $(shell printf '%s\n' '$(hash)include <xxh_x86dispatch.h>' \
+    'int main(void) { return (int)XXH3_64bits_dispatch("", 0); }' | \
+    $(CC) $(CPPFLAGS) $(LDFLAGS) -x c - -o /dev/null -lxxhash 2>/dev/null && echo 1)
+
 # ---------------------------------------------------------------------------------- flags
 
 # Users' CFLAGS come after -O2 and before the flags that the numeric contract rests on:
@@ -72,7 +78,8 @@ SAN_FLAGS += $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined
 COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -O0)
 
 IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) \
-    $(if $(HAVE_URING),,-DIL_NO_URING) $(CPPFLAGS)
+    $(if $(HAVE_URING),,-DIL_NO_URING) $(if $(HAVE_XXH_DISPATCH),-DIL_XXH_DISPATCH) \
+    $(CPPFLAGS)
 IL_CFLAGS = -std=c11 -O2 -fvisibility=hidden -fPIC $(CFLAGS) -ffp-contract=off \
     -fno-fast-math $(SAN_FLAGS) $(COVERAGE_FLAGS)
 IL_LDFLAGS = $(SAN_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)

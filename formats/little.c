@@ -5,7 +5,11 @@
 
 #include <inttypes.h>
 
+#ifdef IL_XXH_DISPATCH
+#include <xxh_x86dispatch.h> /* XXH3_64bits is then that of the machine */
+#else
 #include <xxhash.h>
+#endif
 
 uint64_t il_checksum(const void *data, size_t bytes)
 {

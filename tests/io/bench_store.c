@@ -8,12 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <zstd.h>
 
 #include <isolink/matrix.h>
 
@@ -44,8 +48,10 @@ struct bench {
     float *x;
     char path[PATH_MAX_BYTES], segment_path[PATH_MAX_BYTES];
     struct il_pool *pool;
-    float *anchors; /* packed */
-    float **out;    /* scores, of each thread */
+    float *anchors;   /* packed */
+    void *anchors_i8; /* the same in bytes */
+    int i8;           /* 1: those are used */
+    float **out;      /* scores, of each thread */
     uint64_t sink;
 };
 
@@ -71,6 +77,25 @@ static void *take(size_t count, size_t size)
 
 /* ------------------------------------------------------------------------------ figures
  */
+
+/* Wall clock and processor seconds, of all threads. */
+struct spent {
+    double wall, cpu;
+};
+
+static struct spent now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (struct spent){il_clock_seconds(),
+                          (double)t.tv_sec + 1e-9 * (double)t.tv_nsec};
+}
+
+static struct spent since(struct spent start)
+{
+    struct spent end = now();
+    return (struct spent){end.wall - start.wall, end.cpu - start.cpu};
+}
 
 struct series {
     double value[ROUNDS_MAX];
@@ -296,14 +321,21 @@ struct scan {
     uint64_t raw_bytes, file_bytes;
 };
 
+/* K1: f32 anchors give the rows' products, i8 anchors those of their bytes. */
 static void rows_i8(struct bench *b, unsigned thread, const unsigned char *data,
                     const float *scale, size_t blocks)
 {
-    size_t block = il_codec_block_bytes(IL_CODEC_I8, b->dim);
+    const struct il_simd *simd = il_simd();
+    const size_t block = il_codec_block_bytes(IL_CODEC_I8, b->dim);
     for (size_t i = 0; i < blocks; i += BLOCKS_AT_ONCE) {
         size_t count = blocks - i < BLOCKS_AT_ONCE ? blocks - i : BLOCKS_AT_ONCE;
-        il_simd()->rows_i8(count, b->dim, b->k, (const int8_t *)data + i * block,
-                           scale + i * IL_ROWS, b->anchors, b->out[thread]);
+        const int8_t *x = (const int8_t *)data + i * block;
+        if (b->i8)
+            simd->rows_i8i8(count, b->dim, b->k, x, b->anchors_i8,
+                            (int32_t *)(void *)b->out[thread]);
+        else
+            simd->rows_i8(count, b->dim, b->k, x, scale + i * IL_ROWS, b->anchors,
+                          b->out[thread]);
     }
 }
 
@@ -349,43 +381,46 @@ static void close_scan(struct scan *s)
     il_free(s->raw);
 }
 
-/* Unpacks every chunk, on one thread; only what zstd does is counted. */
-static double zstd_alone(struct scan *s)
+/* Unpacks every chunk, on one thread: zstd and nothing else, no checksum. */
+static struct spent zstd_alone(struct scan *s)
 {
-    struct il_error error;
-    struct il_segment_decoder *d = NULL;
     const struct il_segment_info *info = il_segment_info(s->in_memory);
-    must(il_segment_decoder_open(&d, s->in_memory, &error), &error);
-    double start = il_clock_seconds();
+    ZSTD_DCtx *zstd = ZSTD_createDCtx();
+    if (!zstd)
+        die("zstd", "no memory");
+    struct spent start = now();
     s->raw_bytes = 0;
     for (size_t i = 0; i < info->chunks; i++) {
         struct il_segment_chunk c = il_segment_chunk(s->in_memory, i);
-        must(il_segment_unpack(d, i, s->map + c.offset, s->raw + i * info->raw_max,
-                               &error),
-             &error);
+        unsigned char *out = s->raw + i * info->raw_max;
+        if (c.packing == IL_STORED)
+            memcpy(out, s->map + c.offset, c.bytes);
+        else if (ZSTD_decompressDCtx(zstd, out, c.raw_bytes, s->map + c.offset,
+                                     c.bytes) != c.raw_bytes)
+            die("zstd", "a chunk is damaged");
         s->raw_bytes += c.raw_bytes;
     }
-    double seconds = il_clock_seconds() - start;
-    il_segment_decoder_close(&d);
-    return seconds;
+    struct spent spent = since(start);
+    ZSTD_freeDCtx(zstd);
+    return spent;
 }
 
-static double k1_alone(struct scan *s)
+static struct spent k1_alone(struct scan *s)
 {
     const struct il_segment_info *info = il_segment_info(s->in_memory);
-    double start = il_clock_seconds();
+    struct spent start = now();
     for (size_t i = 0; i < info->chunks; i++) {
         struct il_segment_chunk c = il_segment_chunk(s->in_memory, i);
         const unsigned char *data = s->raw + i * info->raw_max;
         rows_i8(s->b, 0, data, (const float *)(const void *)(data + c.scale_at),
                 c.blocks);
     }
-    return il_clock_seconds() - start;
+    return since(start);
 }
 
 enum { COLD, MAPPED, CACHED };
 
-static double scan(struct scan *s, int way)
+static struct spent scan(struct scan *s, int way)
 {
     struct il_error error;
     struct il_pipeline *p = NULL;
@@ -399,11 +434,11 @@ static double scan(struct scan *s, int way)
     c.chunk_bytes = il_segment_info(part.segment)->raw_max;
     c.shuffled = 0;
     must(il_pipeline_open(&p, &c, &error), &error);
-    double start = il_clock_seconds();
+    struct spent start = now();
     must(il_pipeline_run(p, s->b->pool, &part, 1, NULL, score, s->b, &error), &error);
-    double seconds = il_clock_seconds() - start;
+    struct spent spent = since(start);
     il_pipeline_close(&p);
-    return seconds;
+    return spent;
 }
 
 /* Bytes a second of fio's reading of the file; 0: there is no fio, or no such engine. */
@@ -458,7 +493,7 @@ static void bench_cold(struct scan *s)
             if ((turn + r) % 2)
                 theirs = fio(s->b);
             else
-                ours = chunks / scan(s, COLD);
+                ours = chunks / scan(s, COLD).wall;
         }
         add(&own, r, ours * 1e-6);
         if (theirs > 0) {
@@ -478,27 +513,34 @@ static void bench_cold(struct scan *s)
 
 static void bench_cached(struct scan *s)
 {
-    struct series zstd = {0}, k1 = {0}, mapped = {0}, cached = {0};
-    struct series mapped_share = {0}, cached_share = {0};
+    struct series zstd = {0}, k1 = {0}, speed[2] = {{{0}, 0}}, share[2] = {{{0}, 0}};
+    struct series cpu[2] = {{{0}, 0}};
+    static const char *const names[2] = {"scan + K1, mapped", "scan + K1, pread"};
+    static const char *const shares[2] = {"  mapped, of threads / (1/zstd + 1/K1)",
+                                          "  pread, of threads / (1/zstd + 1/K1)"};
+    static const char *const cpus[2] = {"  mapped, the same of processor time",
+                                        "  pread, the same of processor time"};
     fetch(s);
     for (unsigned r = 0; r <= s->b->rounds; r++) {
-        double z = zstd_alone(s), k = k1_alone(s);
-        double m = scan(s, MAPPED), c = scan(s, CACHED);
-        double limit = (z + k) / s->b->threads, gb = (double)s->raw_bytes * 1e-9;
-        add(&zstd, r, gb / z);
-        add(&k1, r, gb / k);
-        add(&mapped, r, gb / m);
-        add(&cached, r, gb / c);
-        add(&mapped_share, r, limit / m);
-        add(&cached_share, r, limit / c);
+        struct spent z = zstd_alone(s), k = k1_alone(s);
+        double gb = (double)s->raw_bytes * 1e-9;
+        add(&zstd, r, gb / z.wall);
+        add(&k1, r, gb / k.wall);
+        for (int way = 0; way < 2; way++) {
+            struct spent own = scan(s, way ? CACHED : MAPPED);
+            add(&speed[way], r, gb / own.wall);
+            add(&share[way], r, (z.wall + k.wall) / s->b->threads / own.wall);
+            add(&cpu[way], r, (z.cpu + k.cpu) / own.cpu);
+        }
     }
     printf(" from the page cache\n");
-    print("checksum and zstd alone, 1 thread", &zstd, "GB/s unpacked");
+    print("zstd alone, 1 thread", &zstd, "GB/s unpacked");
     print("K1 alone, 1 thread", &k1, "GB/s");
-    print("scan + K1, mapped", &mapped, "GB/s");
-    print("scan + K1, pread", &cached, "GB/s");
-    print("  mapped, of threads / (1/zstd + 1/K1)", &mapped_share, "");
-    print("  pread, of threads / (1/zstd + 1/K1)", &cached_share, "");
+    for (int way = 0; way < 2; way++) {
+        print(names[way], &speed[way], "GB/s");
+        print(shares[way], &share[way], "");
+        print(cpus[way], &cpu[way], "");
+    }
     fflush(stdout);
 }
 
@@ -514,20 +556,31 @@ static void bench_scan(struct bench *b)
     for (unsigned i = 0; i < b->threads; i++)
         b->out[i] = take(BLOCKS_AT_ONCE * IL_ROWS * b->k, sizeof(float));
     il_simd()->pack_f32(b->x, b->k, b->dim, b->dim, IL_ROWS_ANCHORS, b->anchors);
+    int8_t *bytes = take(b->k * b->dim, 1);
+    for (size_t i = 0; i < b->k * b->dim; i++)
+        bytes[i] = (int8_t)(fmaxf(fminf(b->x[i], 0.25f), -0.25f) * 508);
+    b->anchors_i8 = take(il_rows_i8_packed(b->k, b->dim), 1);
+    il_simd()->rows_pack_i8(bytes, b->k, b->dim, b->dim, b->anchors_i8);
+    il_free(bytes);
     open_scan(&s, b);
     const struct il_segment_info *info = il_segment_info(s.in_file);
     printf("\nscan + K1 of %zu x %zu i8, k = %zu, %u threads, %zu chunks of %zu KiB, "
            "%.0f MB; %u rounds\n",
            info->rows, b->dim, b->k, b->threads, info->chunks, info->raw_max >> 10,
            (double)s.file_bytes * 1e-6, b->rounds);
-    bench_cold(&s);
-    bench_cached(&s);
+    for (b->i8 = 0; b->i8 < 2; b->i8++) {
+        printf("%s",
+               b->i8 ? "anchors in bytes (rows_i8i8)\n" : "f32 anchors (rows_i8)\n");
+        bench_cold(&s);
+        bench_cached(&s);
+    }
     close_scan(&s);
     unlink(b->segment_path);
     for (unsigned i = 0; i < b->threads; i++)
         il_free(b->out[i]);
     il_free(b->out);
     il_free(b->anchors);
+    il_free(b->anchors_i8);
     il_pool_close(&b->pool);
 }
 
