@@ -45,6 +45,8 @@ typedef enum il_status il_segment_write_fn(void *context, const void *data, size
 enum il_status il_segment_write_file(void *context, const void *data, size_t bytes,
                                      struct il_error *error);
 
+struct il_pool;
+
 /** What a segment is to be. Fill with il_segment_config_init, then set what is needed. */
 struct il_segment_config {
     const char *name;    /**< for messages; borrowed until close; default "segment" */
@@ -63,6 +65,9 @@ struct il_segment_config {
     unsigned char model[32]; /**< fingerprint of the model; default 0 */
     il_segment_write_fn *write;
     void *context;
+    struct il_pool *pool; /**< packs as many chunks at once as it has threads; borrowed
+                             until close, used by push and finish. The bytes written are
+                             the same. Default NULL: the caller packs */
 };
 
 /** Sets the defaults. */
@@ -74,11 +79,11 @@ struct il_segment_writer;
 /**
  * Begins a segment and writes its header.
  *
- * All memory is taken here: three chunks, two blocks, and for each of rows_max rows 12
- * bytes and 11 to 22 of the index of ids, besides id_bytes_max; zstd's own comes on top.
- * \param c  copied with mean and basis; name and context are borrowed until close
- * \return IL_OK; IL_EARG when the config is out of range; IL_ENOMEM; what write returns.
- * On failure *out is NULL. One thread per writer.
+ * All memory is taken here: up to three chunks for each thread of the pool, two blocks,
+ * and for each of rows_max rows 12 bytes and 11 to 22 of the index of ids, besides
+ * id_bytes_max; zstd's own comes on top. \param c  copied with mean and basis; name and
+ * context are borrowed until close \return IL_OK; IL_EARG when the config is out of
+ * range; IL_ENOMEM; what write returns. On failure *out is NULL. One thread per writer.
  */
 IL_MUST_CHECK enum il_status il_segment_writer_open(struct il_segment_writer **out,
                                                     const struct il_segment_config *c,

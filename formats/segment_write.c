@@ -17,6 +17,20 @@
 #define CHUNK_DEFAULT ((size_t)1 << 20)
 #define ID_DEFAULT 64u
 
+/* A chunk from its first row until it is written. With a pool there are as many as
+   threads, so that they are packed at once. */
+struct chunk {
+    unsigned char *raw;
+    unsigned char *planes;     /* NULL: of a codec that is not shuffled */
+    unsigned char *compressed; /* NULL: of a segment that is not compressed, */
+    ZSTD_CCtx *zstd;           /* this too */
+    size_t raw_bytes;
+    const unsigned char *data; /* as it will be in the file */
+    size_t bytes;
+    uint64_t hash;
+    size_t failure; /* of zstd; 0: none */
+};
+
 struct il_segment_writer {
     struct il_segment_config c;
     struct il_segment_info info; /* rows and chunks grow */
@@ -26,18 +40,18 @@ struct il_segment_writer {
     uint64_t offset; /* bytes written */
     uint64_t header_hash;
     size_t block_bytes;
-    size_t staged;                            /* rows in stage */
-    size_t filled;                            /* rows encoded into raw */
-    float *basis;                             /* the mean, then the basis */
-    float *centred;                           /* the row less the mean */
-    float *stage;                             /* 64 x dim, row-major */
-    float *packed;                            /* the same, dimension-major */
-    float *scale;                             /* of the rows of the chunk */
-    unsigned char *raw, *planes, *compressed; /* a chunk each */
-    unsigned char *chunks;                    /* the tables, as they will be written */
+    size_t staged;         /* rows in stage */
+    size_t filled;         /* rows encoded into raw */
+    float *basis;          /* the mean, then the basis */
+    float *centred;        /* the row less the mean */
+    float *stage;          /* 64 x dim, row-major */
+    float *packed;         /* the same, dimension-major */
+    float *scale;          /* of the rows of the chunk */
+    struct chunk *chunk;   /* room of them */
+    size_t room, full;     /* the first are full, the next is filled */
+    unsigned char *chunks; /* the tables, as they will be written */
     unsigned char *norms, *ends, *text, *slots;
     struct id_tables ids;
-    ZSTD_CCtx *zstd;
 };
 
 void il_segment_config_init(struct il_segment_config *config)
@@ -93,6 +107,19 @@ static enum il_status check_config(const struct il_segment_config *c,
     return IL_OK;
 }
 
+static enum il_status make_chunk(const struct il_segment_writer *w, struct chunk *c)
+{
+    const size_t bytes = w->info.raw_max;
+    const int packs = w->c.level > 0, shuffles = packs && il_codec_shuffled(w->c.codec);
+    *c = (struct chunk){.raw = il_alloc(bytes, 1),
+                        .planes = shuffles ? il_alloc(bytes, 1) : NULL,
+                        .compressed = packs ? il_alloc(bytes, 1) : NULL,
+                        .zstd = packs ? ZSTD_createCCtx() : NULL};
+    if (!c->raw || (shuffles && !c->planes) || (packs && (!c->compressed || !c->zstd)))
+        return IL_ENOMEM;
+    return IL_OK;
+}
+
 static enum il_status make_room(struct il_segment_writer *w)
 {
     const size_t rows = w->c.rows_max, dim = w->c.dim;
@@ -102,19 +129,18 @@ static enum il_status make_room(struct il_segment_writer *w)
     w->stage = il_alloc(BLOCK * dim, sizeof(float));
     w->packed = il_alloc(BLOCK * dim, sizeof(float));
     w->scale = il_alloc(w->info.chunk_rows, sizeof(float));
-    w->raw = il_alloc(w->info.raw_max, 1);
-    w->planes = il_alloc(w->info.raw_max, 1);
-    w->compressed = il_alloc(w->info.raw_max, 1);
+    w->room = w->c.pool ? il_pool_threads(w->c.pool) : 1;
+    w->chunk = il_alloc_zero(w->room, sizeof(*w->chunk));
+    enum il_status status = w->chunk ? IL_OK : IL_ENOMEM;
+    for (size_t i = 0; status == IL_OK && i < w->room; i++)
+        status = make_chunk(w, &w->chunk[i]);
     w->chunks = il_alloc(rows / w->info.chunk_rows + 1, CHUNK_ENTRY);
     w->norms = il_alloc(rows, sizeof(float));
     w->ends = il_alloc(rows + 1, 8);
     w->text = il_alloc(w->c.id_bytes_max, 1);
     w->slots = il_alloc_zero((size_t)slots, SLOT_BYTES);
-    if (w->c.level > 0)
-        w->zstd = ZSTD_createCCtx();
-    if (!w->basis || !w->centred || !w->stage || !w->packed || !w->scale || !w->raw ||
-        !w->planes || !w->compressed || !w->chunks || !w->norms || !w->ends || !w->text ||
-        !w->slots || (w->c.level > 0 && !w->zstd))
+    if (status != IL_OK || !w->basis || !w->centred || !w->stage || !w->packed ||
+        !w->scale || !w->chunks || !w->norms || !w->ends || !w->text || !w->slots)
         return IL_ENOMEM;
     if (w->info.source_dim > 0) {
         memcpy(w->basis, w->c.mean, w->info.source_dim * sizeof(float));
@@ -198,73 +224,111 @@ void il_segment_writer_close(struct il_segment_writer **writer)
     struct il_segment_writer *w = *writer;
     if (!w)
         return;
-    void *blocks[] = {w->basis, w->centred, w->stage,      w->packed, w->scale,
-                      w->raw,   w->planes,  w->compressed, w->chunks, w->norms,
-                      w->ends,  w->text,    w->slots};
+    for (size_t i = 0; w->chunk && i < w->room; i++) {
+        il_free(w->chunk[i].raw);
+        il_free(w->chunk[i].planes);
+        il_free(w->chunk[i].compressed);
+        ZSTD_freeCCtx(w->chunk[i].zstd);
+    }
+    void *blocks[] = {w->basis,  w->centred, w->stage, w->packed, w->scale, w->chunk,
+                      w->chunks, w->norms,   w->ends,  w->text,   w->slots};
     for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
         il_free(blocks[i]);
-    ZSTD_freeCCtx(w->zstd);
     il_free(w);
     *writer = NULL;
 }
 
-/* Makes the chunk smaller where that saves a page of the file: into w->compressed, whose
-   bytes *bytes receives; 0 where it does not. */
-static enum il_status compress(struct il_segment_writer *w, size_t raw_bytes,
-                               size_t *bytes, struct il_error *error)
+/* Makes a chunk smaller where that saves a page of the file. */
+static void pack_chunk(const struct il_segment_writer *w, struct chunk *c)
 {
     const size_t width = il_segment_shuffle_width(w->info.codec);
-    const unsigned char *from = w->raw;
-    *bytes = 0;
-    if (!w->zstd || raw_bytes <= IL_SEGMENT_ALIGN)
-        return IL_OK;
-    if (width > 1) {
-        il_segment_shuffle(width, w->raw, raw_bytes, w->planes);
-        from = w->planes;
+    const unsigned char *from = c->raw;
+    c->data = c->raw;
+    c->bytes = c->raw_bytes;
+    c->failure = 0;
+    if (c->zstd && c->raw_bytes > IL_SEGMENT_ALIGN) {
+        if (width > 1) {
+            il_segment_shuffle(width, c->raw, c->raw_bytes, c->planes);
+            from = c->planes;
+        }
+        size_t room = (c->raw_bytes - 1) / IL_SEGMENT_ALIGN * IL_SEGMENT_ALIGN;
+        size_t got = ZSTD_compressCCtx(c->zstd, c->compressed, room, from, c->raw_bytes,
+                                       w->c.level);
+        if (!ZSTD_isError(got)) {
+            c->data = c->compressed;
+            c->bytes = got;
+        } else if (ZSTD_getErrorCode(got) != ZSTD_error_dstSize_tooSmall) {
+            c->failure = got;
+        }
     }
-    size_t room = (raw_bytes - 1) / IL_SEGMENT_ALIGN * IL_SEGMENT_ALIGN;
-    size_t got =
-        ZSTD_compressCCtx(w->zstd, w->compressed, room, from, raw_bytes, w->c.level);
-    if (!ZSTD_isError(got))
-        *bytes = got;
-    else if (ZSTD_getErrorCode(got) != ZSTD_error_dstSize_tooSmall)
-        w->status =
-            il_fail(error, IL_ENOMEM, "%s: zstd: %s", w->c.name, ZSTD_getErrorName(got));
-    return w->status;
+    c->hash = il_checksum(c->data, c->bytes);
 }
 
-static enum il_status put_chunk(struct il_segment_writer *w, struct il_error *error)
+static void pack_task(void *context, size_t task, unsigned thread)
 {
-    const size_t rows = w->filled;
-    size_t raw_bytes = il_segment_raw_bytes(w->info.codec, w->info.dim, rows);
-    size_t bytes = 0;
-    if (il_codec_has_scale(w->info.codec)) {
-        size_t padded = (size_t)align_to(rows, BLOCK);
-        memset(w->scale + rows, 0, (padded - rows) * sizeof(float));
-        memcpy(w->raw + raw_bytes - padded * sizeof(float), w->scale,
-               padded * sizeof(float));
-    }
-    enum il_status status = compress(w, raw_bytes, &bytes, error);
-    if (status != IL_OK)
-        return status;
-    const unsigned char *data = bytes ? w->compressed : w->raw;
+    struct il_segment_writer *w = context;
+    (void)thread;
+    pack_chunk(w, &w->chunk[task]);
+}
+
+static enum il_status put_chunk(struct il_segment_writer *w, const struct chunk *c,
+                                struct il_error *error)
+{
     enum il_packing packing = IL_STORED;
-    if (bytes)
-        packing =
-            il_segment_shuffle_width(w->info.codec) > 1 ? IL_SHUFFLED_ZSTD : IL_ZSTD;
-    else
-        bytes = raw_bytes;
-    status = pad(w, IL_SEGMENT_ALIGN, error);
+    if (c->failure)
+        return w->status = il_fail(error, IL_ENOMEM, "%s: zstd: %s", w->c.name,
+                                   ZSTD_getErrorName(c->failure));
+    if (c->data == c->compressed)
+        packing = il_codec_shuffled(w->info.codec) ? IL_SHUFFLED_ZSTD : IL_ZSTD;
+    enum il_status status = pad(w, IL_SEGMENT_ALIGN, error);
     if (status != IL_OK)
         return status;
     unsigned char *entry = w->chunks + w->info.chunks * CHUNK_ENTRY;
     store_u64(entry, w->offset);
-    store_u32(entry + 8, (uint32_t)bytes);
+    store_u32(entry + 8, (uint32_t)c->bytes);
     store_u32(entry + 12, (uint32_t)packing);
-    store_u64(entry + 16, il_checksum(data, bytes));
+    store_u64(entry + 16, c->hash);
     w->info.chunks++;
+    return put(w, c->data, c->bytes, error);
+}
+
+/* Packs the full chunks, all at once, and writes them in their order. */
+static enum il_status put_chunks(struct il_segment_writer *w, struct il_error *error)
+{
+    enum il_status status = IL_OK;
+    if (w->c.pool && w->full > 1)
+        il_pool_run(w->c.pool, w->full, pack_task, w);
+    else
+        for (size_t i = 0; i < w->full; i++)
+            pack_chunk(w, &w->chunk[i]);
+    for (size_t i = 0; status == IL_OK && i < w->full; i++)
+        status = put_chunk(w, &w->chunk[i], error);
+    w->full = 0;
+    return status;
+}
+
+/* Ends the chunk that is being filled: its scales stand behind the blocks. */
+static void end_chunk(struct il_segment_writer *w)
+{
+    struct chunk *c = &w->chunk[w->full++];
+    const size_t rows = w->filled;
+    c->raw_bytes = il_segment_raw_bytes(w->info.codec, w->info.dim, rows);
+    if (il_codec_has_scale(w->info.codec)) {
+        size_t padded = (size_t)align_to(rows, BLOCK);
+        memset(w->scale + rows, 0, (padded - rows) * sizeof(float));
+        memcpy(c->raw + c->raw_bytes - padded * sizeof(float), w->scale,
+               padded * sizeof(float));
+    }
     w->filled = 0;
-    return put(w, data, bytes, error);
+}
+
+/* Goes on to the next chunk when this one is full, and writes them when all are. */
+static enum il_status next_chunk(struct il_segment_writer *w, struct il_error *error)
+{
+    if (w->filled < w->info.chunk_rows)
+        return IL_OK;
+    end_chunk(w);
+    return w->full == w->room ? put_chunks(w, error) : IL_OK;
 }
 
 /* Encodes the staged rows behind those of the chunk. */
@@ -274,10 +338,10 @@ static enum il_status flush_stage(struct il_segment_writer *w, struct il_error *
         return IL_OK;
     il_segment_encode_block(w->info.codec, w->info.dim, w->stage, w->staged,
                             w->scale + w->filled, w->packed,
-                            w->raw + w->filled / BLOCK * w->block_bytes);
+                            w->chunk[w->full].raw + w->filled / BLOCK * w->block_bytes);
     w->filled += w->staged;
     w->staged = 0;
-    return w->filled == w->info.chunk_rows ? put_chunk(w, error) : IL_OK;
+    return next_chunk(w, error);
 }
 
 static enum il_status check_id(const struct il_segment_writer *w, const void *id,
@@ -364,7 +428,7 @@ enum il_status il_segment_push_stored(struct il_segment_writer *w, const void *i
     enum il_status status = check_id(w, id, id_bytes, error);
     if (status != IL_OK)
         return status;
-    unsigned char *out = w->raw + w->filled / BLOCK * w->block_bytes;
+    unsigned char *out = w->chunk[w->full].raw + w->filled / BLOCK * w->block_bytes;
     if (w->filled % BLOCK == 0)
         memset(out, 0, w->block_bytes);
     il_segment_copy_row(w->info.codec, w->info.dim, block, row, out, w->filled % BLOCK);
@@ -372,7 +436,7 @@ enum il_status il_segment_push_stored(struct il_segment_writer *w, const void *i
         w->scale[w->filled] = scale;
     enter_id(w, id, id_bytes, norm);
     w->filled++;
-    return w->filled == w->info.chunk_rows ? put_chunk(w, error) : IL_OK;
+    return next_chunk(w, error);
 }
 
 uint64_t il_segment_writer_find(const struct il_segment_writer *w, const void *id,
@@ -432,7 +496,9 @@ enum il_status il_segment_finish(struct il_segment_writer *w, struct il_error *e
         return il_fail(error, w->status, "%s: writing it has failed before", w->c.name);
     enum il_status status = flush_stage(w, error);
     if (status == IL_OK && w->filled > 0)
-        status = put_chunk(w, error);
+        end_chunk(w);
+    if (status == IL_OK)
+        status = put_chunks(w, error);
     if (status != IL_OK)
         return status;
     rebuild_index(w);

@@ -209,6 +209,7 @@ static uint64_t write_segment(const struct bench *b, enum il_codec codec, size_t
     c.chunk_bytes = b->chunk;
     c.write = into_sink;
     c.context = &sink;
+    c.pool = b->pool;
     if (path)
         must(il_writer_open(&sink.writer, path, &error), &error);
     must(il_segment_writer_open(&w, &c, &error), &error);
@@ -548,9 +549,6 @@ static void bench_scan(struct bench *b)
 {
     struct scan s;
     size_t panels = (b->k + IL_ROWS_ANCHORS - 1) / IL_ROWS_ANCHORS * IL_ROWS_ANCHORS;
-    if (il_pool_open(&b->pool, b->threads) != IL_OK ||
-        il_pool_threads(b->pool) != b->threads)
-        die("threads", "cannot start them");
     b->anchors = take(panels * b->dim, sizeof(float));
     b->out = take(b->threads, sizeof(*b->out));
     for (unsigned i = 0; i < b->threads; i++)
@@ -581,7 +579,6 @@ static void bench_scan(struct bench *b)
     il_free(b->out);
     il_free(b->anchors);
     il_free(b->anchors_i8);
-    il_pool_close(&b->pool);
 }
 
 /* -------------------------------------------------------------------------------- begin
@@ -673,6 +670,8 @@ int main(int argc, char **argv)
     }
     snprintf(b.path, sizeof(b.path), "%s/bench_store.tmp", b.dir);
     snprintf(b.segment_path, sizeof(b.segment_path), "%s/bench_store.seg", b.dir);
+    if (il_pool_open(&b.pool, b.threads) != IL_OK || il_pool_threads(b.pool) != b.threads)
+        die("threads", "cannot start them");
     if (b.data) {
         load(&b);
     } else {
@@ -686,6 +685,7 @@ int main(int argc, char **argv)
     if (!*b.only || strcmp(b.only, "scan") == 0)
         bench_scan(&b);
     unlink(b.path);
+    il_pool_close(&b.pool);
     il_free(b.x);
     return b.sink == 1; /* so that what only reads is not left out */
 }

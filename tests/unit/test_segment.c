@@ -314,6 +314,42 @@ static void rows_max_leaves_no_trace(void **state)
     free(x);
 }
 
+/* One block a chunk, so that some pools have more threads than there are chunks left. */
+static void threads_leave_no_trace(void **state)
+{
+    (void)state;
+    enum { ROWS = 64 * 9 + 5, DIM = 70 };
+    struct il_error error = {{0}};
+    float *x = some_rows(ROWS, DIM);
+    for (size_t k = 0; k < CODECS; k++)
+        for (int level = 0; level <= 1; level++) {
+            struct segfile a = {0};
+            struct il_segment_config c = segfile_config(&a, codecs[k], DIM, ROWS);
+            c.chunk_bytes = 1;
+            c.level = level;
+            assert_int_equal(segfile_fill(&c, x, ROWS, &error), IL_OK);
+            for (unsigned threads = 1; threads <= 4; threads++) {
+                struct segfile b = {0};
+                struct il_pool *pool = NULL;
+                assert_int_equal(il_pool_open(&pool, threads), IL_OK);
+                c.context = &b;
+                c.pool = pool;
+                assert_int_equal(segfile_fill(&c, x, ROWS, &error), IL_OK);
+                assert_int_equal(a.size, b.size);
+                assert_memory_equal(a.data, b.data, a.size);
+                free(b.data);
+                /* And a write that fails in the middle of what is packed at once. */
+                b = (struct segfile){.fail_at = 6};
+                assert_int_equal(segfile_fill(&c, x, ROWS, &error), IL_EIO);
+                assert_memory_equal(a.data, b.data, b.size);
+                il_pool_close(&pool);
+                free(b.data);
+            }
+            free(a.data);
+        }
+    free(x);
+}
+
 /* A refused row leaves the segment as if it had not been tried. */
 static void bad_rows_are_left_out(void **state)
 {
@@ -556,6 +592,7 @@ int main(void)
         cmocka_unit_test(scales_hold_at_the_ends_of_f32),
         cmocka_unit_test(a_basis_is_applied_and_kept),
         cmocka_unit_test(rows_max_leaves_no_trace),
+        cmocka_unit_test(threads_leave_no_trace),
         cmocka_unit_test(bad_rows_are_left_out),
         cmocka_unit_test(configs_out_of_range_are_refused),
         cmocka_unit_test(a_failed_write_ends_the_segment),
