@@ -74,30 +74,6 @@ static inline uint8_t to_e4m3(float x)
     return (uint8_t)(sign | (size < 0x3c800000 ? small : normal));
 }
 
-/* Quotients of at most 127: added to 1.5 2^23 they are rounded to nearest even and stand
-   in the low byte in two's complement. */
-static inline uint32_t to_i8(float x, float scale)
-{
-    return bits_of(x / scale + 12582912.0f) & 0xff;
-}
-
-/* Coordinates of 64 rows lie together; groups of four make a word of each row. */
-static void encode_i8(size_t dim, const float *x, const float *scale, unsigned char *out)
-{
-    static const float zeros[BLOCK];
-    for (size_t q = 0; q < dim; q += 4, out += 4 * BLOCK) {
-        uint32_t word[BLOCK];
-        const float *x0 = x + q * BLOCK;
-        const float *x1 = q + 1 < dim ? x0 + BLOCK : zeros;
-        const float *x2 = q + 2 < dim ? x0 + 2 * BLOCK : zeros;
-        const float *x3 = q + 3 < dim ? x0 + 3 * BLOCK : zeros;
-        for (size_t r = 0; r < BLOCK; r++)
-            word[r] = to_i8(x0[r], scale[r]) | to_i8(x1[r], scale[r]) << 8 |
-                      to_i8(x2[r], scale[r]) << 16 | to_i8(x3[r], scale[r]) << 24;
-        memcpy(out, word, sizeof(word));
-    }
-}
-
 static void encode_f16(size_t dim, const float *x, unsigned char *out)
 {
     for (size_t q = 0; q < dim; q++) {
@@ -134,6 +110,10 @@ void il_segment_encode_block(enum il_codec codec, size_t dim, const float *x, si
         simd->pack_f32(x, rows, dim, dim, BLOCK, (float *)(void *)out);
         return;
     }
+    if (codec == IL_CODEC_I8) {
+        simd->block_i8(x, rows, dim, dim, scale, (int8_t *)out);
+        return;
+    }
     simd->pack_f32(x, rows, dim, dim, BLOCK, packed);
     if (codec == IL_CODEC_F16) {
         encode_f16(dim, packed, out);
@@ -141,10 +121,7 @@ void il_segment_encode_block(enum il_codec codec, size_t dim, const float *x, si
     }
     for (size_t r = 0; r < BLOCK; r++)
         scales[r] = r < rows ? scale[r] : 1;
-    if (codec == IL_CODEC_I8)
-        encode_i8(dim, packed, scales, out);
-    else
-        encode_e4m3(dim, packed, scales, out);
+    encode_e4m3(dim, packed, scales, out);
 }
 
 static float from_e4m3(uint8_t byte)

@@ -31,8 +31,8 @@ enum il_status il_segment_decoder_open(struct il_segment_decoder **out,
             return IL_OK;
     }
     il_segment_decoder_close(out);
-    return il_fail(error, IL_ENOMEM, "%s: no memory to unpack its chunks",
-                   segment->bytes.name);
+    il_fail(error, IL_ENOMEM, "%s: no memory to unpack its chunks", segment->bytes.name);
+    return IL_ENOMEM;
 }
 
 void il_segment_decoder_close(struct il_segment_decoder **decoder)

@@ -43,7 +43,8 @@ enum il_status il_segment_room_open(struct il_segment_room **out, size_t most,
             return IL_OK;
     }
     il_segment_room_close(out);
-    return il_fail(error, IL_ENOMEM, "no memory to unpack chunks of %zu bytes", most);
+    il_fail(error, IL_ENOMEM, "no memory to unpack chunks of %zu bytes", most);
+    return IL_ENOMEM;
 }
 
 void il_segment_room_close(struct il_segment_room **room)

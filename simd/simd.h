@@ -164,6 +164,12 @@ struct il_simd {
        any order; rows NULL: r = i. ld_x, ld >= d; out may not overlap x */
     void (*gather_f32)(const float *x, const uint32_t *rows, size_t n, size_t d,
                        size_t ld_x, float scale, float *out, size_t ld);
+    /* n <= IL_ROWS rows of k coordinates (stride ld) -> one i8 block as rows_i8 takes it:
+       x / scale[i], rounded to f32, then to the nearest integer, ties to even; 0 for rows
+       past n and coordinates past k. scale: n, from 2^-126 to 2^121, and no quotient may
+       be 127.5 or more in size. out: il_rows_i8_block(k) bytes, any alignment */
+    void (*block_i8)(const float *x, size_t n, size_t k, size_t ld, const float *scale,
+                     int8_t *out);
     /* C[i][j] = fma chain over q ascending of a[i][q] b[j][q], from +0 or, when
        accumulate, from the C there; a in panels of mr, b in panels of nr, both 64-byte
        aligned; c n x m, stride ld_c. n, m, k may be 0 */

@@ -91,6 +91,16 @@ static void call_pack(struct il_work *w)
     w->simd->pack_f32(w->a, w->n, w->k, w->k, w->simd->nr, w->out);
 }
 
+static void call_block_i8(struct il_work *w)
+{
+    int8_t *out = (int8_t *)w->out;
+    for (size_t i = 0; i < w->n; i += IL_ROWS) {
+        const size_t rows = w->n - i < IL_ROWS ? w->n - i : IL_ROWS;
+        w->simd->block_i8(w->a + i * w->k, rows, w->k, w->k, w->scale + i,
+                          out + i / IL_ROWS * il_rows_i8_block(w->k));
+    }
+}
+
 static void call_pack_rows(struct il_work *w)
 {
     w->simd->pack_rows_f32(w->a, w->index, w->n, w->k, w->k, w->simd->nr, w->out);
@@ -262,6 +272,7 @@ static const struct il_work_kernel kernels[] = {
     {"dot_f32", call_dot, IL_WORK_FLAT, IL_WORK_F32, 2, ROWS, 0, DIM, 0},
     {"dot_f64", call_dot_f64, IL_WORK_FLAT, IL_WORK_F64, 2, ROWS, 0, DIM, 0},
     {"pack_f32", call_pack, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
+    {"block_i8", call_block_i8, IL_WORK_FLAT, IL_WORK_COPY, 5, ROWS, 0, DIM, 0},
     {"pack_rows_f32", call_pack_rows, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"gather_f32", call_gather, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
     {"normalise_f32", call_normalise, IL_WORK_FLAT, IL_WORK_COPY, 8, ROWS, 0, DIM, 0},
