@@ -57,6 +57,7 @@ needs_of_bench() {
     needs_of_build
     need python3 "benchmark reports" "command python3"
     need python3-numpy "the reference implementation" "numpy"
+    need fio "the reading that scans are compared with" "command fio"
 }
 
 # What `make bench-peers` compares with; it works without them too.

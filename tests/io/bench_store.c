@@ -230,15 +230,35 @@ static const enum il_codec codecs[] = {IL_CODEC_F32, IL_CODEC_F16, IL_CODEC_I8,
                                        IL_CODEC_E4M3, IL_CODEC_B1};
 #define CODECS (sizeof(codecs) / sizeof(*codecs))
 
+/* Bytes of the chunks alone: what the rows take without ids, norms and their index. */
+static double chunk_bytes(const struct il_segment *s)
+{
+    double sum = 0;
+    for (size_t i = 0; i < il_segment_info(s)->chunks; i++)
+        sum += (double)il_segment_chunk(s, i).bytes;
+    return sum;
+}
+
 static void bench_size(const struct bench *b)
 {
     double npy = (double)(b->rows * b->dim * sizeof(float) + 128);
     printf("\nbytes on disk of %zu x %zu, ids of 10 bytes, of the f32 .npy's %.1f MB\n",
            b->rows, b->dim, npy * 1e-6);
     for (size_t k = 0; k < CODECS; k++) {
-        double bytes = (double)write_segment(b, codecs[k], b->rows, NULL);
-        printf("  %-44s %8.1f MB %6.2f %%\n", il_codec_text(codecs[k]), bytes * 1e-6,
-               100 * bytes / npy);
+        struct il_error error;
+        struct il_file file;
+        struct il_segment *s = NULL;
+        double bytes = (double)write_segment(b, codecs[k], b->rows, b->segment_path);
+        must(il_file_open(&file, b->segment_path, &error), &error);
+        struct il_bytes whole = {
+            .name = b->segment_path, .size = file.size, .file = &file};
+        must(il_segment_open(&s, &whole, &error), &error);
+        printf("  %-32s %8.1f MB %6.2f %%, rows alone %6.2f %%\n",
+               il_codec_text(codecs[k]), bytes * 1e-6, 100 * bytes / npy,
+               100 * chunk_bytes(s) / npy);
+        il_segment_close(&s);
+        il_file_close(&file);
+        unlink(b->segment_path);
     }
     fflush(stdout);
 }
@@ -278,21 +298,22 @@ static void bench_write(struct bench *b)
            b->rounds);
     for (size_t k = 0; k < CODECS; k++) {
         struct series push = {0}, whole = {0}, memory = {0}, disk = {0}, share = {0};
-        struct series of_memory = {0}, input_share = {0};
+        struct series of_memory = {0}, input_share = {0}, cpu = {0};
         for (unsigned r = 0; r <= b->rounds; r++) {
-            double start = il_clock_seconds();
+            struct spent begin = now();
             uint64_t bytes = write_segment(b, codecs[k], b->rows, NULL);
-            double dropped = il_clock_seconds() - start;
+            struct spent dropped = since(begin);
             double read = read_memory(b), write = write_disk(b, bytes);
-            start = il_clock_seconds();
+            begin = now();
             write_segment(b, codecs[k], b->rows, b->path);
-            double import = il_clock_seconds() - start;
+            double import = since(begin).wall;
             double limit = read > write ? read : write;
-            add(&push, r, input * 1e-9 / dropped);
+            add(&push, r, input * 1e-9 / dropped.wall);
+            add(&cpu, r, input * 1e-9 / dropped.cpu);
             add(&whole, r, input * 1e-9 / import);
             add(&memory, r, input * 1e-9 / read);
             add(&disk, r, (double)bytes * 1e-9 / write);
-            add(&of_memory, r, read / dropped);
+            add(&of_memory, r, read / dropped.wall);
             add(&share, r, limit / import);
             double slower = (double)bytes / write < input / read ? (double)bytes / write
                                                                  : input / read;
@@ -300,6 +321,7 @@ static void bench_write(struct bench *b)
         }
         printf(" %s\n", il_codec_text(codecs[k]));
         print("il_segment_push, nothing written", &push, "GB/s of input");
+        print("  the same, of processor time", &cpu, "GB/s of input");
         print("reading the input once from memory", &memory, "GB/s");
         print("writing and syncing the output alone", &disk, "GB/s of output");
         print("il_segment_push to disk, synced", &whole, "GB/s of input");
@@ -483,10 +505,7 @@ static void fetch(struct scan *s)
 static void bench_cold(struct scan *s)
 {
     struct series own = {0}, peer = {0}, share = {0};
-    double chunks = 0;
-    const struct il_segment_info *info = il_segment_info(s->in_file);
-    for (size_t i = 0; i < info->chunks; i++)
-        chunks += (double)il_segment_chunk(s->in_file, i).bytes;
+    const double chunks = chunk_bytes(s->in_file);
     for (unsigned r = 0; r <= s->b->rounds; r++) {
         double theirs = 0, ours = 0;
         for (unsigned turn = 0; turn < 2; turn++) {
@@ -515,7 +534,7 @@ static void bench_cold(struct scan *s)
 static void bench_cached(struct scan *s)
 {
     struct series zstd = {0}, k1 = {0}, speed[2] = {{{0}, 0}}, share[2] = {{{0}, 0}};
-    struct series cpu[2] = {{{0}, 0}};
+    struct series cpu[2] = {{{0}, 0}}, limit = {0};
     static const char *const names[2] = {"scan + K1, mapped", "scan + K1, pread"};
     static const char *const shares[2] = {"  mapped, of threads / (1/zstd + 1/K1)",
                                           "  pread, of threads / (1/zstd + 1/K1)"};
@@ -527,6 +546,7 @@ static void bench_cached(struct scan *s)
         double gb = (double)s->raw_bytes * 1e-9;
         add(&zstd, r, gb / z.wall);
         add(&k1, r, gb / k.wall);
+        add(&limit, r, s->b->threads * (double)s->file_bytes * 1e-6 / (z.wall + k.wall));
         for (int way = 0; way < 2; way++) {
             struct spent own = scan(s, way ? CACHED : MAPPED);
             add(&speed[way], r, gb / own.wall);
@@ -537,6 +557,7 @@ static void bench_cached(struct scan *s)
     printf(" from the page cache\n");
     print("zstd alone, 1 thread", &zstd, "GB/s unpacked");
     print("K1 alone, 1 thread", &k1, "GB/s");
+    print("threads / (1/zstd + 1/K1)", &limit, "MB/s of the file");
     for (int way = 0; way < 2; way++) {
         print(names[way], &speed[way], "GB/s");
         print(shares[way], &share[way], "");
