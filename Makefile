@@ -614,9 +614,9 @@ cppcheck:
 	    -Iinclude -I. $(filter %.c,$(LIB_SRC)) $(CLI_SRC)
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
-    $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale bench-speed \
-    bench-peers bench-io bench-store coverage style symbols check-layers check-headers \
-    format check-format tidy cppcheck FORCE
+    $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale \
+    bench-speed bench-peers bench-io bench-store coverage style symbols check-layers \
+    check-headers format check-format tidy cppcheck FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)

@@ -152,10 +152,8 @@ enum il_status il_store_fetch(struct il_store *s, const struct il_log_row *row,
     } else if (row->offset >= flying_at) {
         memcpy(s->record, s->flying + (size_t)(row->offset - flying_at), bytes);
     } else {
-        struct il_file file = {.fd = s->log->out.fd,
-                               .sized = 1,
-                               .size = s->log->out.bytes,
-                               .name = s->log->shown};
+        /* Its size may change under the leader, and is not needed. */
+        struct il_file file = {.fd = s->log->out.fd, .sized = 1, .name = s->log->shown};
         enum il_status status =
             il_file_read_at(&file, row->offset, s->record, bytes, error);
         if (status != IL_OK)

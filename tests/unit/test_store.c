@@ -293,6 +293,23 @@ static float *all_rows(struct il_store *s, int stored, size_t length, size_t row
     return out;
 }
 
+/* Adds a row, removes it, and makes one segment of all. */
+static void compact_to_one(struct il_store **s, const char *path,
+                           struct il_store_config *c)
+{
+    struct il_error error = {{0}};
+    struct il_store_info info;
+    STORE_OK(il_store_put(*s, "extra", 5, store_row(9, 9), &error));
+    STORE_OK(il_store_seal(*s, &error));
+    il_store_close(s);
+    c->segment_rows = 1000;
+    *s = store_open(path, c);
+    STORE_OK(il_store_remove(*s, "extra", 5, NULL, &error));
+    STORE_OK(il_store_compact(*s, &error));
+    il_store_describe(*s, &info);
+    assert_int_equal(info.segments, 1);
+}
+
 /* What is read stays bit for bit the same: from the log, sealed, compacted; with and
    without a basis. */
 static void values_stay_through_seal_and_compact(void **state)
@@ -313,7 +330,6 @@ static void values_stay_through_seal_and_compact(void **state)
             char name[32];
             struct il_store_config c = store_config(1);
             struct il_error error = {{0}};
-            struct il_store_info info;
             snprintf(name, sizeof(name), "codec-%d-%zu", codec, stored);
             const char *path = unit_path(name);
             c.codec = (enum il_codec)codec;
@@ -340,19 +356,8 @@ static void values_stay_through_seal_and_compact(void **state)
                     STORE_OK(il_store_commit(s, &error));
                 if (turn == 1)
                     STORE_OK(il_store_seal(s, &error));
-                if (turn == 2) {
-                    /* Gone again before the rest is compared. */
-                    STORE_OK(il_store_put(s, "extra", 5, store_row(9, 9), &error));
-                    STORE_OK(il_store_seal(s, &error));
-                    STORE_OK(il_store_remove(s, "extra", 5, NULL, &error));
-                    il_store_close(&s);
-                    c.segment_rows = 1000;
-                    s = store_open(path, &c);
-                    STORE_OK(il_store_remove(s, "extra", 5, NULL, &error));
-                    STORE_OK(il_store_compact(s, &error));
-                    il_store_describe(s, &info);
-                    assert_int_equal(info.segments, 1);
-                }
+                if (turn == 2)
+                    compact_to_one(&s, path, &c);
                 assert_int_equal(store_count(s), ROWS);
                 float *now[2] = {all_rows(s, 0, STORE_DIM, ROWS),
                                  all_rows(s, 1, length, ROWS)};
