@@ -35,7 +35,7 @@ void il_log_salt(struct il_log_info *info)
 void il_log_encode_header(const struct il_log_info *info, unsigned char *out)
 {
     memset(out, 0, IL_LOG_HEADER_BYTES);
-    memcpy(out, LOG_MAGIC, 8);
+    store_u64(out, load_u64((const unsigned char *)LOG_MAGIC));
     store_u32(out + 8, VERSION);
     store_u32(out + AT_DIM, (uint32_t)info->dim);
     store_u32(out + AT_NUMBER, info->number);
@@ -279,11 +279,13 @@ enum il_status il_log_check(struct il_log_reader *r, uint64_t synced, uint64_t *
         since++;
         if (record.kind != IL_LOG_COMMIT)
             continue;
-        if (record.records != since - 1)
+        if (record.records != since - 1) {
+            r->next = IL_LOG_HEADER_BYTES;
             return il_fail(error, IL_ECORRUPT,
                            "%s, byte %" PRIu64 ": commit of %" PRIu64
                            " records, wanted %" PRIu64,
                            name, record.offset, record.records, since - 1);
+        }
         *end = r->next;
         *rows += record.records;
         since = 0;

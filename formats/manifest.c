@@ -84,7 +84,7 @@ void il_manifest_encode(const struct il_manifest *m, unsigned char *out)
 {
     const size_t bytes = il_manifest_bytes(m);
     memset(out, 0, bytes);
-    memcpy(out, MANIFEST_MAGIC, 8);
+    store_u64(out, load_u64((const unsigned char *)MANIFEST_MAGIC));
     store_u32(out + 8, VERSION);
     store_u32(out + AT_CODEC, (uint32_t)m->codec);
     store_u32(out + AT_DIM, (uint32_t)m->dim);
@@ -257,7 +257,7 @@ void il_deletions_encode(uint32_t segment, uint64_t rows, const unsigned char *b
 {
     const size_t bits = il_deletions_bitmap_bytes(rows);
     memset(out, 0, DEL_HEAD);
-    memcpy(out, DELETIONS_MAGIC, 8);
+    store_u64(out, load_u64((const unsigned char *)DELETIONS_MAGIC));
     store_u32(out + 8, VERSION);
     store_u32(out + DEL_SEGMENT, segment);
     store_u64(out + DEL_ROWS, rows);
@@ -318,7 +318,7 @@ uint64_t il_basis_encode(size_t dim, size_t stored_dim, const float *mean,
 {
     const size_t values = basis_values(dim, stored_dim);
     memset(out, 0, BASIS_HEAD);
-    memcpy(out, BASIS_MAGIC, 8);
+    store_u64(out, load_u64((const unsigned char *)BASIS_MAGIC));
     store_u32(out + 8, VERSION);
     store_u32(out + BASIS_DIM, (uint32_t)dim);
     store_u32(out + BASIS_STORED, (uint32_t)stored_dim);

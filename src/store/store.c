@@ -323,7 +323,7 @@ static void unload(struct il_store *s)
 /* What the manifest in s->m names. */
 static enum il_status load_rest(struct il_store *s, int *missing, struct il_error *error)
 {
-    s->parts = il_alloc_zero(s->m.count, sizeof(*s->parts));
+    s->parts = il_alloc_zero(s->m.count, sizeof(struct il_part *));
     if (!s->parts)
         return il_fail(error, IL_ENOMEM, "%s: no memory for %zu segments",
                        il_path_tail(s->path), s->m.count);

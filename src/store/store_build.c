@@ -72,8 +72,8 @@ enum il_status il_build_end(struct il_build *b, struct il_error *error)
         return IL_OK;
     if (b->count == b->room) {
         size_t room = b->room ? 2 * b->room : 16;
-        void *parts =
-            il_realloc(b->parts, b->count * sizeof(*b->parts), room * sizeof(*b->parts));
+        void *parts = il_realloc(b->parts, b->count * sizeof(struct il_part *),
+                                 room * sizeof(struct il_part *));
         if (!parts)
             return il_fail(error, IL_ENOMEM, "%s: no memory for more segments", b->shown);
         b->parts = parts;
@@ -202,12 +202,13 @@ static enum il_status next_entry(struct il_store *s, const struct il_part *p,
     char name[STORE_NAME];
     size_t bytes = il_deletions_bytes(p->entry.rows);
     enum il_status status = il_store_number(s, &out->del, error);
-    unsigned char *data = status == IL_OK ? il_alloc(bytes, 1) : NULL;
-    if (status == IL_OK && !data)
-        status =
-            il_fail(error, IL_ENOMEM, "%s: no memory to write its deletions", p->shown);
     if (status != IL_OK)
         return status;
+    unsigned char *data = il_alloc(bytes, 1);
+    if (!data) {
+        il_fail(error, IL_ENOMEM, "%s: no memory to write its deletions", p->shown);
+        return IL_ENOMEM;
+    }
     il_deletions_encode(p->entry.number, p->entry.rows, p->bits, data);
     out->deleted = p->deleted;
     /* The sum of the whole is the last field. */
@@ -267,9 +268,10 @@ enum il_status il_store_publish(struct il_store *s, struct il_part **parts, size
     enum il_status status = IL_OK;
     next.count = 0;
     next.segments = il_alloc(count, sizeof(*next.segments));
-    if (!kept || !next.segments)
-        status = il_fail(error, IL_ENOMEM, "%s: no memory for a manifest",
-                         il_path_tail(s->path));
+    if (!kept || !next.segments) {
+        status = IL_ENOMEM;
+        il_fail(error, status, "%s: no memory for a manifest", il_path_tail(s->path));
+    }
     for (size_t i = 0; status == IL_OK && i < count; i++) {
         if (parts[i]->deleted == parts[i]->entry.rows)
             continue;
@@ -365,9 +367,9 @@ static enum il_status publish_both(struct il_store *s, struct il_build *b, int o
         return il_fail(error, IL_ENOMEM, "%s: no memory for its segments",
                        il_path_tail(s->path));
     if (before > 0)
-        memcpy(all, s->parts, before * sizeof(*all));
+        memcpy(all, s->parts, before * sizeof(struct il_part *));
     if (b->count > 0)
-        memcpy(all + before, b->parts, b->count * sizeof(*all));
+        memcpy(all + before, b->parts, b->count * sizeof(struct il_part *));
     enum il_status status = il_store_publish(
         s, all, count, log, log == s->log ? s->synced : IL_LOG_HEADER_BYTES, error);
     if (status == IL_OK)
@@ -416,8 +418,10 @@ static enum il_status copy_part(struct il_build *b, const struct il_part *p,
     struct il_segment_decoder *d = NULL;
     unsigned char *raw = il_alloc(info->raw_max, 1);
     enum il_status status = IL_OK;
-    if (!raw)
-        status = il_fail(error, IL_ENOMEM, "%s: no memory for a chunk", p->shown);
+    if (!raw) {
+        status = IL_ENOMEM;
+        il_fail(error, status, "%s: no memory for a chunk", p->shown);
+    }
     if (status == IL_OK)
         status = il_segment_decoder_open(&d, p->segment, error);
     for (size_t i = 0; status == IL_OK && i < info->chunks; i++) {

@@ -129,7 +129,7 @@ static enum il_status no_memory(const struct il_store *s, struct il_error *error
 static enum il_status snapshot(struct il_store_cursor *c, struct il_error *error)
 {
     struct il_store *s = c->s;
-    c->parts = il_alloc_zero(s->m.count, sizeof(*c->parts));
+    c->parts = il_alloc_zero(s->m.count, sizeof(struct il_part *));
     c->bits = il_alloc_zero(s->m.count, sizeof(*c->bits));
     c->logged = il_alloc(s->index.live, sizeof(*c->logged));
     if (!c->parts || !c->bits || !c->logged)

@@ -86,8 +86,9 @@ static enum il_status find_all(struct verify *v, int *missing, struct il_error *
         il_free(v->segments);
         il_free(v->deletions);
         v->segments = v->deletions = NULL;
-        return il_fail(error, IL_ENOMEM, "%s: no memory to verify %zu segments",
-                       il_path_tail(v->dir.path), v->m.count);
+        il_fail(error, IL_ENOMEM, "%s: no memory to verify %zu segments",
+                il_path_tail(v->dir.path), v->m.count);
+        return IL_ENOMEM;
     }
     if (v->m.has_basis)
         find(v, &v->basis, STORE_BASIS, missing);
