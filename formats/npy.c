@@ -10,7 +10,7 @@
 
 /* numpy's own limit (numpy/numpy#22393). */
 #define HEADER_BYTES_MAX 10000u
-#define TYPES_WANTED "one of <f4 <f2 <f8 |i1 |u1"
+#define TYPES_WANTED "one of <f4 <f2 <f8 |i1 |u1 >f4 >f2 >f8"
 
 /* What the dict says. The texts are borrowed from the header. */
 struct dict {
@@ -194,7 +194,7 @@ static enum il_status take_dict(struct parser *p, struct dict *d)
 }
 
 static enum il_status type_of(const struct parser *p, const struct dict *d,
-                              enum il_dtype *out)
+                              struct il_layout *out)
 {
     static const struct {
         char text[3];
@@ -217,14 +217,9 @@ static enum il_status type_of(const struct parser *p, const struct dict *d,
     for (size_t i = 0; bytes == 2 && i < sizeof(known) / sizeof(*known); i++) {
         if (memcmp(text, known[i].text, 2) != 0)
             continue;
-        *out = known[i].type;
-        int single = il_dtype_bytes(*out) == 1;
-        if (order == '>' && !single)
-            return il_fail(p->error, IL_EFORMAT,
-                           "%s, byte %" PRIu64
-                           ": big-endian type '%s', wanted " TYPES_WANTED
-                           "; convert with numpy.save(name, array.astype('<%.2s'))",
-                           p->name, d->descr_at, shown, known[i].text);
+        out->type = known[i].type;
+        int single = il_dtype_bytes(out->type) == 1;
+        out->form = order == '>' && !single ? IL_FORM_SWAPPED : IL_FORM_PLAIN;
         if (order == '|' && !single)
             break;
         return IL_OK;
@@ -290,7 +285,7 @@ enum il_status il_npy_layout(struct il_layout *out, const struct il_bytes *bytes
     status = take_dict(&p, &d);
     if (status != IL_OK)
         return status;
-    status = type_of(&p, &d, &out->type);
+    status = type_of(&p, &d, out);
     if (status != IL_OK)
         return status;
     if (d.dims != 2)

@@ -50,15 +50,17 @@ IL_API void il_matrix_to_f32(const struct il_matrix *m, size_t first, size_t cou
 struct il_vectors;
 
 /**
- * Reads a vector file whole: .npy (v1-v3; <f4 <f2 <f8 |i1 |u1, C order), .fvecs, .bvecs,
- * .fbin, .f16bin, .u8bin, .i8bin, by the end of its name.
+ * Reads a vector file whole, of any kind that il_source_open reads (source.h).
  *
- * The header is checked against the size of the file before anything is allocated.
- * \param out    receives the handle; NULL on failure; freed by il_vectors_close
- * \param path   file name; copied
- * \param error  receives the reason on failure: file, byte, found, wanted
- * \return IL_OK; IL_EIO; IL_EFORMAT; IL_ELIMIT past IL_DIM_MAX or IL_ROWS_MAX; IL_ENOMEM
- * Cost one read of the file, one allocation of its data. One thread per handle.
+ * .npy, .fvecs, .bvecs, .fbin, .f16bin, .u8bin and .i8bin files keep the type that they
+ * have; other kinds, what is packed and what comes through a pipe become f32. Headers
+ * are checked against the size of the file before anything is allocated; where the size
+ * is not known the memory grows with the rows that come. \param out    receives the
+ * handle; NULL on failure; freed by il_vectors_close \param path   file name; "-":
+ * standard input; copied \param error  receives the reason on failure: file, byte or
+ * line, found, wanted \return IL_OK; IL_EIO; IL_EFORMAT; IL_ELIMIT past IL_DIM_MAX or
+ * IL_ROWS_MAX; IL_EARG; IL_ENOMEM Cost one read of the file, one allocation of its data
+ * (twice while it grows). One thread per handle.
  */
 IL_API IL_MUST_CHECK enum il_status
 il_vectors_load(struct il_vectors **out, const char *path, struct il_error *error);
@@ -92,6 +94,10 @@ IL_API IL_MUST_CHECK enum il_status il_ids_number(struct il_ids **out, size_t ro
 
 /** Number of ids. Any thread. */
 IL_API size_t il_ids_count(const struct il_ids *ids);
+
+/** The ids that came with the rows, or NULL when the file had none; borrowed until
+ * il_vectors_close. Any thread. */
+IL_API const struct il_ids *il_vectors_ids(const struct il_vectors *vectors);
 
 /** Id of a row, zero-terminated; borrowed until il_ids_close. row < il_ids_count(). Any
  * thread. */

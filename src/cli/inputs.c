@@ -20,11 +20,16 @@ static enum il_status load_side(struct il_inputs *in, int side, struct il_error 
         return status;
     }
     in->rows[side] = il_vectors_rows(in->vectors[side]);
-    if (in->path.ids[side] != NULL) {
-        return il_ids_load(&in->ids[side], in->path.ids[side], in->rows[side].rows,
-                           error);
+    in->ids[side] = il_vectors_ids(in->vectors[side]);
+    if (in->path.ids[side] == NULL && in->ids[side] != NULL) {
+        return IL_OK;
     }
-    return il_ids_number(&in->ids[side], in->rows[side].rows);
+    status = in->path.ids[side] != NULL
+                 ? il_ids_load(&in->own_ids[side], in->path.ids[side],
+                               in->rows[side].rows, error)
+                 : il_ids_number(&in->own_ids[side], in->rows[side].rows);
+    in->ids[side] = in->own_ids[side];
+    return status;
 }
 
 int il_inputs_load(struct il_inputs *inputs, const struct il_input_paths *path,
@@ -76,7 +81,7 @@ void il_inputs_free(struct il_inputs *inputs)
     il_pairs_free(inputs->seeds);
     inputs->seeds = NULL;
     for (int side = 0; side < 2; side++) {
-        il_ids_close(&inputs->ids[side]);
+        il_ids_close(&inputs->own_ids[side]);
         il_vectors_close(&inputs->vectors[side]);
     }
 }

@@ -12,7 +12,7 @@
 /** What the command line names. */
 struct il_input_paths {
     const char *side[2];
-    const char *ids[2]; /**< NULL: row numbers */
+    const char *ids[2]; /**< NULL: those of the side, or row numbers */
     const char *seeds;  /**< NULL: none */
 };
 
@@ -22,7 +22,8 @@ struct il_inputs {
     struct il_input_paths path;
     struct il_vectors *vectors[2];
     struct il_matrix rows[2];
-    struct il_ids *ids[2];
+    struct il_ids *own_ids[2];   /**< read or numbered; NULL: they came with the rows */
+    const struct il_ids *ids[2]; /**< those, or these */
     struct il_pair *seeds;
     size_t seed_count;
     struct il_pairs_notes notes; /**< seeds left out */

@@ -98,15 +98,19 @@ static int ends_in(const char *name, const char *suffix)
     return length >= wanted && strcasecmp(name + length - wanted, suffix) == 0;
 }
 
+int il_stream_is_packed(const char *name, const unsigned char *data, size_t bytes)
+{
+    return ends_in(name, ".zst") ||
+           (bytes >= MAGIC_BYTES && memcmp(data, "\x28\xb5\x2f\xfd", MAGIC_BYTES) == 0);
+}
+
 /* With the file or the memory in place: is it packed? */
 static enum il_status begin(struct il_stream *s, const char *name, struct il_error *error)
 {
     enum il_status status = look_at_magic(s, error);
     if (status != IL_OK)
         return status;
-    int packed = ends_in(name, ".zst") || (s->magic_bytes == MAGIC_BYTES &&
-                                           memcmp(s->magic, "\x28\xb5\x2f\xfd", 4) == 0);
-    if (packed) {
+    if (il_stream_is_packed(name, s->magic, s->magic_bytes)) {
         s->size = IL_SIZE_UNKNOWN;
         /* The packed file keeps its name: places in it and in what it holds differ. */
         snprintf(s->name, sizeof(s->name), "%s (unpacked)", name);

@@ -17,6 +17,8 @@ struct il_stream;
  */
 IL_MUST_CHECK enum il_status il_stream_open(struct il_stream **out, const char *path,
                                             struct il_error *error);
+/** 1 = a stream of this name that begins with these bytes is unpacked. */
+int il_stream_is_packed(const char *name, const unsigned char *data, size_t bytes);
 /** A stream of bytes in memory, which are borrowed until it is closed. With `piped` it
    does not tell its size. */
 IL_MUST_CHECK enum il_status il_stream_memory(struct il_stream **out, const char *name,

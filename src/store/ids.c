@@ -5,6 +5,7 @@
 
 #include "src/base/base.h"
 #include "src/io/file.h"
+#include "src/store/ids.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -154,6 +155,39 @@ enum il_status il_ids_load(struct il_ids **out, const char *path, size_t rows,
         il_ids_close(&ids);
     *out = ids;
     return status;
+}
+
+enum il_status il_ids_make(struct il_ids **out, const char *name, char *text, size_t rows,
+                           struct il_error *error)
+{
+    *out = NULL;
+    struct il_ids *ids = il_alloc_zero(1, sizeof(*ids));
+    if (!ids)
+        il_free(text);
+    else
+        ids->text = text;
+    if (!ids || make_room(ids, rows, 1) != IL_OK) {
+        il_ids_close(&ids);
+        return il_fail(error, IL_ENOMEM, "%s: no memory for %zu ids", name, rows);
+    }
+    for (size_t row = 0; row < rows; row++) {
+        const char *id = text + ids->begin[row];
+        size_t bytes = strlen(id), slot = find_slot(ids, id, bytes);
+        if (ids->slot[slot] != SLOT_EMPTY) {
+            char shown[80];
+            enum il_status status = il_fail(
+                error, IL_EFORMAT, "%s: id '%s' of row %zu repeats that of row %" PRIu32,
+                name, il_printable(shown, sizeof(shown), id, bytes), row,
+                ids->slot[slot] - 1);
+            il_ids_close(&ids);
+            return status;
+        }
+        ids->begin[row + 1] = ids->begin[row] + bytes + 1;
+        ids->slot[slot] = (uint32_t)row + 1;
+        ids->count = row + 1;
+    }
+    *out = ids;
+    return IL_OK;
 }
 
 enum il_status il_ids_number(struct il_ids **out, size_t rows)

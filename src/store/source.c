@@ -128,6 +128,11 @@ uint64_t il_source_rows(const struct il_source *source)
     return source->reader->rows;
 }
 
+int il_source_is_sized(const struct il_source *source)
+{
+    return source->stream && il_stream_size(source->stream) != IL_SIZE_UNKNOWN;
+}
+
 int il_source_has_ids(const struct il_source *source)
 {
     return source->reader->has_ids;

@@ -15,6 +15,9 @@ enum il_kind il_kind_of_name(const char *name);
 /** The kind that the first bytes say, or IL_KIND_AUTO. */
 enum il_kind il_kind_of_bytes(const unsigned char *data, size_t bytes);
 
+/** 1 = the rows that the source tells were compared with the size of its file. */
+int il_source_is_sized(const struct il_source *source);
+
 /** "unknown kind of file, wanted ...": IL_EFORMAT. */
 enum il_status il_kind_unknown(const char *name, struct il_error *error);
 

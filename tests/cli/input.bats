@@ -41,8 +41,8 @@ bad_npy() {
     bad_side ../missing.npy "No such file"
     mkdir ../folder.npy
     bad_side ../folder.npy directory
-    echo 1,2 > ../rows.csv
-    bad_side ../rows.csv .npy .fvecs
+    echo 1,2 > ../rows.txt
+    bad_side ../rows.txt .npy .fvecs .jsonl .csv .safetensors
 }
 
 @test "empty file" {
@@ -66,10 +66,9 @@ bad_npy() {
     bad_npy "{'descr': '<f4', 'fortran_order': True, 'shape': (4, 8), }" 128 ortran
 }
 
-@test ".npy of objects, structures, big-endian and complex numbers" {
+@test ".npy of objects, structures and complex numbers" {
     bad_npy "{'descr': '|O', 'fortran_order': False, 'shape': (4, 8), }" 128 object
     bad_npy "{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (4, 8), }" 128
-    bad_npy "{'descr': '>f4', 'fortran_order': False, 'shape': (4, 8), }" 128 ">f4"
     bad_npy "{'descr': '<c8', 'fortran_order': False, 'shape': (4, 8), }" 256 "<c8"
 }
 

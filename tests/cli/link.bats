@@ -251,3 +251,27 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
     [ "$(awk -F, 'NR > 1 && $1 == $2' links.csv | wc -l)" -eq 600 ]
     [ "$(wc -l < links.csv)" -eq 601 ]
 }
+
+@test "a side may be JSON lines or CSV with ids of its own, or standard input" {
+    pair own
+    dir=$BATS_FILE_TMPDIR/own
+    link_pair own -o wanted.csv -q
+    python3 - "$dir" <<'END'
+import json, struct, sys
+for side in "ab":
+    data = open(f"{sys.argv[1]}/{side}.npy", "rb").read()
+    begin = 10 + struct.unpack_from("<H", data, 8)[0]
+    rows, dim = eval(data[10:begin])["shape"]
+    ids = open(f"{sys.argv[1]}/{side}.ids.txt").read().split()
+    with open(f"{side}.jsonl", "w") as jsonl, open(f"{side}.csv", "w") as csv:
+        for i in range(rows):
+            row = struct.unpack_from(f"<{dim}f", data, begin + 4 * dim * i)
+            jsonl.write(json.dumps({"id": ids[i], "vector": row}) + "\n")
+            csv.write(ids[i] + "," + ",".join(map(repr, row)) + "\n")
+END
+    "$ISOLINK" link a.jsonl b.csv --seeds "$dir/seeds.csv" -q -o own.csv
+    cmp own.csv wanted.csv
+    "$ISOLINK" link - b.csv --seeds "$dir/seeds.csv" -q -o own.csv < a.jsonl
+    cmp own.csv wanted.csv
+    rm -f ./*
+}

@@ -22,6 +22,8 @@ static struct made numbers(const char *kind)
     int vecs = strstr(kind, "vecs") != NULL, bytes = 0;
     if (strcmp(kind, "npy") == 0) {
         m = made_npy(1, DICT("<f4", "(5, 3)"), 0);
+    } else if (strcmp(kind, "swapped.npy") == 0) {
+        m = made_npy(1, DICT(">f4", "(5, 3)"), 0);
     } else if (strcmp(kind, "f8.npy") == 0) {
         m = made_npy(2, DICT("<f8", "(5, 3)"), 0);
     } else if (!vecs) {
@@ -37,8 +39,11 @@ static struct made numbers(const char *kind)
         unsigned char b = (unsigned char)i;
         if (vecs && i % 3 == 0)
             made_u32(&m, 3);
+        unsigned char *p = (unsigned char *)&f;
         if (strcmp(kind, "f8.npy") == 0)
             made_add(&m, &d, 8);
+        else if (strcmp(kind, "swapped.npy") == 0)
+            made_add(&m, (unsigned char[]){p[3], p[2], p[1], p[0]}, 4);
         else if (strcmp(kind, "f16bin") == 0)
             made_add(&m, &h, 2);
         else if (bytes)
@@ -49,8 +54,8 @@ static struct made numbers(const char *kind)
     return m;
 }
 
-static const char *const kinds[] = {"npy",  "f8.npy", "fvecs", "bvecs",
-                                    "fbin", "f16bin", "u8bin", "i8bin"};
+static const char *const kinds[] = {"npy",  "swapped.npy", "f8.npy", "fvecs", "bvecs",
+                                    "fbin", "f16bin",      "u8bin",  "i8bin"};
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
 static void is_numbers(const struct got *g)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <isolink/matrix.h>
 
-#include "src/store/vectors.h"
 #include "tests/unit/vecfile.h"
 
 #define DICT(type, shape)                                                                \
@@ -252,11 +251,72 @@ static enum il_status load_one(void *context)
     return status;
 }
 
+/* Kinds that have ids, or no block to be read as it lies. */
+static void other_kinds_are_read_row_by_row(void **state)
+{
+    (void)state;
+    struct il_error error = {{0}};
+    struct il_vectors *v = NULL;
+    const char *path = unit_text("o.jsonl", "{\"id\":\"a\",\"vector\":[0,1,2]}\n"
+                                            "{\"id\":7,\"vector\":[3,4,5]}\n");
+    assert_int_equal(il_vectors_load(&v, path, &error), IL_OK);
+    struct il_matrix m = il_vectors_rows(v);
+    assert_int_equal(m.type, IL_F32);
+    assert_int_equal(m.rows, 2);
+    assert_int_equal(m.dim, 3);
+    for (int i = 0; i < 6; i++)
+        assert_true(((const float *)m.data)[i] == (float)i);
+    const struct il_ids *ids = il_vectors_ids(v);
+    assert_non_null(ids);
+    assert_int_equal(il_ids_count(ids), 2);
+    assert_string_equal(il_ids_text(ids, 0), "a");
+    assert_string_equal(il_ids_text(ids, 1), "7");
+    assert_int_equal(il_ids_find(ids, "7", 1), 1);
+    il_vectors_close(&v);
+    path = unit_text("o.csv", "x,0\ny,1\nx,2\n");
+    assert_int_equal(il_vectors_load(&v, path, &error), IL_EFORMAT);
+    unit_says(&error, "o.csv: id 'x' of row 2 repeats that of row 0");
+    assert_null(v);
+    /* Big-endian rows are no block of f32; they have no ids. */
+    struct made b = made_npy(1, DICT(">f4", "(2, 1)"), 0);
+    made_add(&b, "\x3f\x80\0\0\x40\0\0\0", 8);
+    assert_int_equal(il_vectors_load(&v, put_made("o.npy", b), &error), IL_OK);
+    m = il_vectors_rows(v);
+    assert_true(m.rows == 2 && ((const float *)m.data)[0] == 1 &&
+                ((const float *)m.data)[1] == 2);
+    assert_null(il_vectors_ids(v));
+    il_vectors_close(&v);
+}
+
+/* More rows than are asked for at once, so that the block grows. */
+static void many_rows_of_unknown_number_are_read(void **state)
+{
+    (void)state;
+    struct il_error error = {{0}};
+    struct il_vectors *v = NULL;
+    size_t rows = 600000;
+    char *text = malloc(rows * 20), *at = text;
+    for (size_t i = 0; i < rows; i++)
+        at += snprintf(at, 20, "n%zu,%zu\n", i, i);
+    const char *path = unit_put("many.csv", text, (size_t)(at - text));
+    free(text);
+    if (il_vectors_load(&v, path, &error) != IL_OK)
+        fail_msg("%s", error.text);
+    struct il_matrix m = il_vectors_rows(v);
+    assert_int_equal(m.rows, rows);
+    for (size_t i = 0; i < rows; i += 997)
+        assert_true(((const float *)m.data)[i] == (float)i);
+    assert_string_equal(il_ids_text(il_vectors_ids(v), rows - 1), "n599999");
+    il_vectors_close(&v);
+}
+
 static void no_memory_leaks_nothing(void **state)
 {
     (void)state;
     assert_int_equal(unit_starve(load_one, (void *)put_floats("m.npy", 5, 3)), 2);
     assert_int_equal(unit_starve(load_one, (void *)put_floats("m.fvecs", 5, 3)), 2);
+    const char *path = unit_text("m.csv", "a,1\nb,2\n");
+    assert_int_equal(unit_starve(load_one, (void *)path), 15);
 }
 
 int main(void)
@@ -271,6 +331,8 @@ int main(void)
         cmocka_unit_test(a_long_path_leaves_room_for_the_reason),
         cmocka_unit_test(each_failing_call_is_reported),
         cmocka_unit_test(short_reads_change_nothing),
+        cmocka_unit_test(other_kinds_are_read_row_by_row),
+        cmocka_unit_test(many_rows_of_unknown_number_are_read),
         cmocka_unit_test(no_memory_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, unit_setup, unit_teardown);
