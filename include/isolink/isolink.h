@@ -14,6 +14,7 @@
 #include <isolink/source.h>
 #include <isolink/status.h>
 #include <isolink/store.h>
+#include <isolink/transfer.h>
 #include <isolink/version.h>
 
 #endif

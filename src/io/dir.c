@@ -97,6 +97,19 @@ void il_dir_close(struct il_dir *dir)
     dir->fd = -1;
 }
 
+int il_dir_exists(const char *path)
+{
+    struct stat about;
+    return lstat(path, &about) == 0 || errno != ENOENT;
+}
+
+enum il_status il_dir_remove_empty(const char *path, struct il_error *error)
+{
+    if (IL_SYS_FAULT(IL_IO_REMOVE, NULL) || rmdir(path) != 0)
+        return il_sys_fail(error, path, "cannot remove this directory", errno);
+    return IL_OK;
+}
+
 enum il_status il_dir_sync(const struct il_dir *dir, struct il_error *error)
 {
     if (il_sys_sync(dir->fd) != 0 && errno != EINVAL)

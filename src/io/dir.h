@@ -24,6 +24,11 @@ IL_MUST_CHECK enum il_status il_dir_open(struct il_dir *dir, const char *path,
 IL_MUST_CHECK enum il_status il_dir_make(const char *path, struct il_error *error);
 /** A closed one (fd -1) is fine. */
 void il_dir_close(struct il_dir *dir);
+/** 0: there is nothing of this name; 1: something, or nobody may say. */
+int il_dir_exists(const char *path);
+/** Removes an empty directory. IL_EIO. */
+IL_MUST_CHECK enum il_status il_dir_remove_empty(const char *path,
+                                                 struct il_error *error);
 /** Writes the name of a file for messages; at most IL_DIR_SHOWN bytes. Returns out. */
 const char *il_dir_shown(const struct il_dir *dir, const char *name, char *out);
 

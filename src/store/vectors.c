@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <isolink/matrix.h>
+#include "src/store/vectors.h"
 
 #include "formats/vecs.h"
 #include "src/base/base.h"
@@ -194,6 +194,26 @@ out:
         il_vectors_close(&v);
     *out = v;
     return status;
+}
+
+enum il_status il_vectors_make(struct il_vectors **out, float *block, size_t rows,
+                               size_t dim, struct il_ids *ids)
+{
+    struct il_vectors *v = il_alloc_zero(1, sizeof(*v));
+    *out = v;
+    if (!v) {
+        il_free(block);
+        il_ids_close(&ids);
+        return IL_ENOMEM;
+    }
+    v->block = (unsigned char *)block;
+    v->ids = ids;
+    v->rows = (struct il_matrix){.type = IL_F32,
+                                 .rows = rows,
+                                 .dim = dim,
+                                 .stride_bytes = dim * sizeof(float),
+                                 .data = block};
+    return IL_OK;
 }
 
 struct il_matrix il_vectors_rows(const struct il_vectors *vectors)
