@@ -9,14 +9,9 @@
 
 #include "cli.h"
 
-struct grouped {
-    char text[32];
-};
-
-/* 1234567 as "1,234,567". */
-static struct grouped grouped(size_t number)
+struct il_grouped il_grouped(size_t number)
 {
-    struct grouped out;
+    struct il_grouped out;
     char digits[24];
     int count = snprintf(digits, sizeof digits, "%zu", number);
     int at = 0;
@@ -120,9 +115,9 @@ static void put_estimates(FILE *stream, const struct il_link_report *report)
     if (report->shared > 0.0) {
         fprintf(stream, "%-11s %.3f estimated\n", "recall", report->recall);
         fprintf(stream, "%-11s %s documents on both sides, estimated (%s to %s)\n",
-                "shared", grouped(rounded(report->shared)).text,
-                grouped(rounded(report->shared_low)).text,
-                grouped(rounded(report->shared_high)).text);
+                "shared", il_grouped(rounded(report->shared)).text,
+                il_grouped(rounded(report->shared_low)).text,
+                il_grouped(rounded(report->shared_high)).text);
     }
 }
 
@@ -134,7 +129,7 @@ static void put_skipped(FILE *stream, const struct il_outcome *out)
         return;
     }
     fprintf(stream, "%-11s %s rows of A, %s of B: zero or not finite%s\n", "skipped",
-            grouped(report->skipped_a).text, grouped(report->skipped_b).text,
+            il_grouped(report->skipped_a).text, il_grouped(report->skipped_b).text,
             out->verbose ? "" : " (--verbose lists them)");
     for (int side = 0; side < 2 && out->verbose; side++) {
         for (size_t i = 0; i < out->skipped_count[side]; i++) {
@@ -153,16 +148,16 @@ void il_report_link(FILE *stream, const struct il_outcome *out)
 
     put_stages(stream, report);
     fprintf(stream, "%-11s A %s x %zu %s, B %s x %zu %s\n", "rows",
-            grouped(report->rows_a).text, out->inputs->rows[0].dim,
-            il_dtype_text(out->inputs->rows[0].type), grouped(report->rows_b).text,
+            il_grouped(report->rows_a).text, out->inputs->rows[0].dim,
+            il_dtype_text(out->inputs->rows[0].type), il_grouped(report->rows_b).text,
             out->inputs->rows[1].dim, il_dtype_text(out->inputs->rows[1].type));
     put_skipped(stream, out);
     put_seeds(stream, out);
     if (!report->refused) {
         put_estimates(stream, report);
     }
-    fprintf(stream, "%-11s %s, and %zu seeds, in ", "links", grouped(report->links).text,
-            out->link_count - report->links);
+    fprintf(stream, "%-11s %s, and %zu seeds, in ", "links",
+            il_grouped(report->links).text, out->link_count - report->links);
     il_put_text(stream, out->links_path);
     fputc('\n', stream);
     if (!report->refused && out->verbose) {
@@ -175,7 +170,8 @@ void il_report_link(FILE *stream, const struct il_outcome *out)
         fprintf(stream, "%-11s %u\n", "rounds", report->rounds);
     }
     fprintf(stream, "%-11s %.1f s, %s MB of memory at most, %s\n", "used",
-            report->seconds, grouped(rounded(il_peak_bytes() / 1e6)).text, il_isa_text());
+            report->seconds, il_grouped(rounded(il_peak_bytes() / 1e6)).text,
+            il_isa_text());
     if (!report->refused && report->why[0] != 0) {
         put_wrapped(stream, "why", report->why);
     }
@@ -184,12 +180,12 @@ void il_report_link(FILE *stream, const struct il_outcome *out)
 void il_report_eval(FILE *stream, const struct il_eval *eval)
 {
     fprintf(stream, "%-18s %.4f   %s of %s links are right\n", "precision",
-            eval->precision, grouped(eval->right).text, grouped(eval->links).text);
+            eval->precision, il_grouped(eval->right).text, il_grouped(eval->links).text);
     fprintf(stream, "%-18s %.4f   %s of %s true pairs are linked\n", "recall",
-            eval->recall, grouped(eval->right).text, grouped(eval->truth).text);
+            eval->recall, il_grouped(eval->right).text, il_grouped(eval->truth).text);
     fprintf(stream, "%-18s %.4f\n", "F1", eval->f1);
     fprintf(stream, "%-18s %s lines of the links file (never judged)\n", "seeds left out",
-            grouped(eval->seeds_left_out).text);
+            il_grouped(eval->seeds_left_out).text);
     if (!eval->posterior_known) {
         fprintf(stream,
                 "\nThe links file has no posterior column: no reliability table.\n");
@@ -218,7 +214,7 @@ void il_report_eval(FILE *stream, const struct il_eval *eval)
 
 static void put_counts(FILE *stream, const char *name, size_t a, size_t b)
 {
-    fprintf(stream, "%-34s %12s %12s\n", name, grouped(a).text, grouped(b).text);
+    fprintf(stream, "%-34s %12s %12s\n", name, il_grouped(a).text, il_grouped(b).text);
 }
 
 static void put_numbers(FILE *stream, const char *name, double a, double b)

@@ -41,6 +41,12 @@ void il_report_doctor(FILE *stream, const struct il_doctor *doctor,
 char *il_report_doctor_json(const struct il_doctor *doctor,
                             const struct il_inputs *inputs);
 
+/** A number with commas between its thousands: 1234567 as "1,234,567". */
+struct il_grouped {
+    char text[32];
+};
+struct il_grouped il_grouped(size_t number);
+
 /** Version, instruction set and how the program was built. */
 void il_report_version(FILE *stream);
 char *il_report_version_json(void);
