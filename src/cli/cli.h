@@ -28,6 +28,13 @@ int il_cmd_link(int argc, char **argv);
 int il_cmd_eval(int argc, char **argv);
 int il_cmd_doctor(int argc, char **argv);
 int il_cmd_bench(int argc, char **argv);
+int il_cmd_import(int argc, char **argv);
+int il_cmd_export(int argc, char **argv);
+int il_cmd_info(int argc, char **argv);
+int il_cmd_verify(int argc, char **argv);
+int il_cmd_compact(int argc, char **argv);
+int il_cmd_get(int argc, char **argv);
+int il_cmd_rm(int argc, char **argv);
 
 /** Prints "isolink: COMMAND: text" on stderr, control characters escaped. COMMAND may be
  * NULL. */

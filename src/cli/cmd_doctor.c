@@ -18,11 +18,13 @@ static const char help[] =
     "  isolink doctor a.npy b.npy --seeds seeds.csv --json | jq -r .verdict\n"
     "\n"
     "Usage: isolink doctor A B [options]\n"
-    "  A, B                  .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
+    "  A, B                  stores (isolink import), or\n"
+    "                        .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
     "                        .faiss or .safetensors files, also packed (.zst); '-' is\n"
     "                        standard input\n"
     "  --seeds FILE          known pairs, CSV: a_id,b_id; without: the data alone\n"
     "  --a-ids, --b-ids FILE ids, one a line        [of the side, or row numbers]\n"
+    "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
     "  --seed N              random seed number                                  [0]\n"
     "  --threads N           1 to 256; 0 = one per core                          [0]\n"
     "  --json                JSON instead of the table\n"
@@ -36,6 +38,7 @@ static const struct option options[] = {
     {"seeds", required_argument, NULL, IL_OPT_SEEDS},
     {"a-ids", required_argument, NULL, IL_OPT_A_IDS},
     {"b-ids", required_argument, NULL, IL_OPT_B_IDS},
+    {"io", required_argument, NULL, IL_OPT_IO},
     {"threads", required_argument, NULL, IL_OPT_THREADS},
     {"seed", required_argument, NULL, IL_OPT_SEED},
     {"json", no_argument, NULL, IL_OPT_JSON},
@@ -81,6 +84,8 @@ static bool take_option(int option, struct doctor_args *args)
     case IL_OPT_B_IDS:
         args->path.ids[1] = optarg;
         return true;
+    case IL_OPT_IO:
+        return il_opts_io(COMMAND, optarg, &args->path.io);
     case IL_OPT_JSON:
         args->json = true;
         return true;
@@ -115,7 +120,7 @@ static int read_args(int argc, char **argv, struct doctor_args *args)
     }
     if (argc - optind != 2) {
         il_say(COMMAND,
-               "wants two vector files, A and B, got %d; 'isolink doctor --help' shows "
+               "wants two sides, A and B, got %d; 'isolink doctor --help' shows "
                "examples",
                argc - optind);
         return IL_EXIT_USAGE;

@@ -22,12 +22,14 @@ static const char help[] =
     "      links of posterior 0.9 and more, and the report for a program\n"
     "\n"
     "Usage: isolink link A B --seeds FILE [options]\n"
-    "  A, B                  .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
+    "  A, B                  stores (isolink import), or\n"
+    "                        .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
     "                        .faiss or .safetensors files, also packed (.zst); '-' is\n"
     "                        standard input\n"
     "  --seeds FILE          known pairs, CSV: a_id,b_id; 15 to 30, at least 3\n"
     "  -o, --output FILE     where the links go; '-' is standard output    [links.csv]\n"
     "  --a-ids, --b-ids FILE ids, one a line        [of the side, or row numbers]\n"
+    "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
     "  --min-posterior P     keep links of at least this posterior, 0..1   [best F1]\n"
     "  --method METHOD       geh or geh-published                              [geh]\n"
     "  --weighting W         none or gauss; geh-published only                [none]\n"
@@ -55,6 +57,7 @@ static const struct option options[] = {
     {"output", required_argument, NULL, 'o'},
     {"a-ids", required_argument, NULL, IL_OPT_A_IDS},
     {"b-ids", required_argument, NULL, IL_OPT_B_IDS},
+    {"io", required_argument, NULL, IL_OPT_IO},
     {"method", required_argument, NULL, IL_OPT_METHOD},
     {"threads", required_argument, NULL, IL_OPT_THREADS},
     {"seed", required_argument, NULL, IL_OPT_SEED},
@@ -192,6 +195,8 @@ static bool take_option(int option, struct link_args *args)
     case IL_OPT_B_IDS:
         args->path.ids[1] = optarg;
         return true;
+    case IL_OPT_IO:
+        return il_opts_io(COMMAND, optarg, &args->path.io);
     case 'o':
         args->links = optarg;
         return true;
@@ -226,7 +231,7 @@ static bool args_agree(const struct link_args *args, int operands)
 {
     if (operands != 2) {
         il_say(COMMAND,
-               "wants two vector files, A and B, got %d; 'isolink link --help' shows "
+               "wants two sides, A and B, got %d; 'isolink link --help' shows "
                "examples",
                operands);
     } else if (args->path.seeds == NULL) {

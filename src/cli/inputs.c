@@ -14,7 +14,7 @@
 static enum il_status load_side(struct il_inputs *in, int side, struct il_error *error)
 {
     enum il_status status =
-        il_vectors_load(&in->vectors[side], in->path.side[side], error);
+        il_side_load(&in->vectors[side], in->path.side[side], in->path.io, error);
 
     if (status != IL_OK) {
         return status;
@@ -32,6 +32,23 @@ static enum il_status load_side(struct il_inputs *in, int side, struct il_error 
     return status;
 }
 
+/* Sides that cannot be what the command line says. */
+static bool sides_agree(const struct il_input_paths *path, const char *command)
+{
+    if (strcmp(path->side[0], "-") == 0 && strcmp(path->side[1], "-") == 0) {
+        il_say(command, "only one of A and B can be standard input");
+        return false;
+    }
+    for (int side = 0; side < 2; side++) {
+        if (path->ids[side] != NULL && il_store_exists(path->side[side])) {
+            il_say(command, "%s: a store has ids of its own: '--%c-ids %s' is for files",
+                   path->side[side], "ab"[side], path -> ids[side]);
+            return false;
+        }
+    }
+    return true;
+}
+
 int il_inputs_load(struct il_inputs *inputs, const struct il_input_paths *path,
                    const char *command)
 {
@@ -39,6 +56,9 @@ int il_inputs_load(struct il_inputs *inputs, const struct il_input_paths *path,
     enum il_status status = IL_OK;
 
     inputs->path = *path;
+    if (!sides_agree(path, command)) {
+        return IL_EXIT_USAGE;
+    }
     for (int side = 0; side < 2 && status == IL_OK; side++) {
         status = load_side(inputs, side, &error);
         if (atomic_load(il_cancel_flag()) != 0) {

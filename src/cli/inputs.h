@@ -14,6 +14,7 @@ struct il_input_paths {
     const char *side[2];
     const char *ids[2]; /**< NULL: those of the side, or row numbers */
     const char *seeds;  /**< NULL: none */
+    enum il_io io;      /**< how stores are read */
 };
 
 /** What lies in those files; zero it before il_inputs_load, free it with il_inputs_free.

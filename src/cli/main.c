@@ -19,6 +19,8 @@ static const char help[] =
     "      look at the data first: is it sound, will it work?\n"
     "  isolink eval links.csv truth.csv\n"
     "      measure links against the truth, where it is known\n"
+    "  isolink import a.npy a.store --ids a.txt\n"
+    "      keep vectors and ids in a quarter of the room; link takes stores too\n"
     "\n"
     "isolink finds which vectors of two stores, filled by different embedding models,\n"
     "belong to the same document. It needs the vectors and 15 to 30 known pairs.\n"
@@ -28,11 +30,19 @@ static const char help[] =
     "  eval       precision, recall, F1 and reliability of links against the truth\n"
     "  doctor     shapes, bad rows, hubness; go, doubtful or no-go\n"
     "  bench      speed of this machine, and of the kernels as shares of its limits\n"
+    "  import     rows of a file become a store, or more rows of one\n"
+    "  export     rows of a store become a .npy, .fvecs or .jsonl file\n"
+    "  info       what a store is\n"
+    "  verify     reads every byte of stores and names every fault\n"
+    "  get        rows of a store by id\n"
+    "  rm         removes rows of a store by id\n"
+    "  compact    frees the room of removed and replaced rows\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 bad input, 4 damaged data, 5 cannot\n"
-    "bootstrap from these seeds, 128 + N ended by signal N.\n"
+    "bootstrap from these seeds, 6 somebody else writes the store, 128 + N ended by\n"
+    "signal N.\n"
     "ISOLINK_ISA=ref|avx2|avx512|neon lowers the instruction set.\n";
 
 struct command {
@@ -41,10 +51,10 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"link", il_cmd_link},
-    {"eval", il_cmd_eval},
-    {"doctor", il_cmd_doctor},
-    {"bench", il_cmd_bench},
+    {"link", il_cmd_link},   {"eval", il_cmd_eval},       {"doctor", il_cmd_doctor},
+    {"bench", il_cmd_bench}, {"import", il_cmd_import},   {"export", il_cmd_export},
+    {"info", il_cmd_info},   {"verify", il_cmd_verify},   {"get", il_cmd_get},
+    {"rm", il_cmd_rm},       {"compact", il_cmd_compact},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
@@ -105,11 +115,14 @@ static int show_version(int argc, char **argv)
 
 static int say_unknown(const char *word)
 {
-    const char *const names[] = {"link",  "eval",      "doctor",
-                                 "bench", "--version", "--help"};
-    const char *near = il_opts_nearest(word, names, sizeof names / sizeof names[0]);
+    const char *names[COMMANDS + 2] = {"--version", "--help"};
+    const char *near;
     const char *what = word[0] == '-' ? "option" : "command";
 
+    for (size_t i = 0; i < COMMANDS; i++) {
+        names[i + 2] = commands[i].name;
+    }
+    near = il_opts_nearest(word, names, COMMANDS + 2);
     if (near != NULL) {
         il_say(NULL, "unknown %s '%s'; did you mean '%s'?", what, word, near);
     } else {

@@ -232,3 +232,12 @@ int il_opts_word(const char *command, const char *option, const char *text,
     il_say(command, "option '%s' wants %s, got '%s'", option, list, text);
     return -1;
 }
+
+bool il_opts_io(const char *command, const char *text, enum il_io *out)
+{
+    static const char *const words[] = {"auto", "uring", "pread"};
+    int index = il_opts_word(command, "--io", text, words, 3);
+
+    *out = index == 1 ? IL_IO_URING : index == 2 ? IL_IO_PREAD : IL_IO_AUTO;
+    return index >= 0;
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <isolink/store.h>
+
 /** What il_opts_next returns after it has printed a message. */
 #define IL_OPT_ERROR 1
 
@@ -29,7 +31,18 @@ enum il_opt {
     IL_OPT_SCRATCH,
     IL_OPT_NO_PROGRESS,
     IL_OPT_QUICK,
-    IL_OPT_VERSION
+    IL_OPT_VERSION,
+    IL_OPT_IDS,
+    IL_OPT_CODEC,
+    IL_OPT_PCA,
+    IL_OPT_MODEL,
+    IL_OPT_APPEND,
+    IL_OPT_REPLACE,
+    IL_OPT_FORMAT,
+    IL_OPT_TABLE,
+    IL_OPT_COLUMN,
+    IL_OPT_ON_BAD,
+    IL_OPT_IO
 };
 
 /**
@@ -58,6 +71,10 @@ bool il_opts_share(const char *command, const char *option, const char *text,
 /** Index of text among count words, or -1 after a message that lists them. */
 int il_opts_word(const char *command, const char *option, const char *text,
                  const char *const *words, size_t count);
+
+/** Reads the value of --io: auto, uring or pread. Says what is wrong and returns false.
+ */
+bool il_opts_io(const char *command, const char *text, enum il_io *out);
 
 /** The word nearest to text by edit distance, or NULL when none is near enough to be
  * meant. */

@@ -103,3 +103,26 @@ json_ok() {
 
 # json_has FILE KEY VALUE: a line "KEY": VALUE stands in it.
 json_has() { grep -Eq "\"$2\": $3,?\$" "$1" || { cat "$1"; return 1; }; }
+
+# made NAME OPTIONS: a store $BATS_FILE_TMPDIR/NAME of a.npy of the pair `good`.
+made() {
+    local name=$1
+    shift
+    pair good
+    [ -e "$BATS_FILE_TMPDIR/$name" ] ||
+        "$ISOLINK" import "$BATS_FILE_TMPDIR/good/a.npy" "$BATS_FILE_TMPDIR/$name" \
+            --ids "$BATS_FILE_TMPDIR/good/a.ids.txt" -q "$@"
+}
+
+# rows_of STORE: its live rows.
+rows_of() {
+    "$ISOLINK" info "$1" --json | sed -n 's/^  "rows": \([0-9]*\),/\1/p'
+}
+
+# lines FROM TO: so many rows of three coordinates as JSONL, ids d0, d1, ...
+lines() {
+    awk -v from="$1" -v to="$2" 'BEGIN {
+        for (i = from; i < to; i++)
+            printf "{\"id\": \"d%d\", \"vector\": [%d, 1, -2.5]}\n", i, i + 1
+    }'
+}

@@ -17,7 +17,7 @@ usage() {
 }
 
 @test "--help starts with examples, on standard output" {
-    for command in "" link eval doctor; do
+    for command in "" link eval doctor import export info verify get rm compact; do
         # shellcheck disable=SC2086
         run -0 --separate-stderr "$ISOLINK" $command --help
         [ "${lines[0]}" = Examples ]
@@ -27,12 +27,15 @@ usage() {
 }
 
 @test "help lines are short, and the man page names every option" {
-    for command in "" link eval doctor; do
+    for command in "" link eval doctor import export info verify get rm compact; do
         # shellcheck disable=SC2086
         "$ISOLINK" $command --help > help.txt
         awk 'length > 84 { print; bad = 1 } END { exit bad }' help.txt
     done
-    for option in $("$ISOLINK" link --help | grep -o -- '--[a-z][a-z-]*' | sort -u); do
+    for command in link import export info verify get rm compact; do
+        "$ISOLINK" "$command" --help
+    done > help.txt
+    for option in $(grep -o -- '--[a-z][a-z-]*' help.txt | sort -u); do
         grep -q -- "${option//-/\\\\-}" "$ROOT/src/cli/isolink.1" ||
             { echo "$option"; false; }
     done
@@ -113,16 +116,16 @@ usage() {
 }
 
 @test "operands and options that must be there, or not together" {
-    usage "two vector files" "got 0" -- link --seeds s.csv
-    usage "two vector files" "got 1" -- link a.npy --seeds s.csv
-    usage "two vector files" "got 3" -- link a.npy b.npy c.npy --seeds s.csv
+    usage "two sides" "got 0" -- link --seeds s.csv
+    usage "two sides" "got 1" -- link a.npy --seeds s.csv
+    usage "two sides" "got 3" -- link a.npy b.npy c.npy --seeds s.csv
     usage "needs --seeds" -- link a.npy b.npy
     usage "both want standard output" -- link a b --seeds s -o - --json
     usage "both want standard output" -- link a b --seeds s -o - --json=-
     usage "cannot go to one file" -- link a b --seeds s -o x --json=x
     usage "name of the output file is empty" -- link a b --seeds s -o ""
     usage "two files" "got 1" -- eval links.csv
-    usage "two vector files" "got 1" -- doctor a.npy
+    usage "two sides" "got 1" -- doctor a.npy
 }
 
 @test "the man page is clean" {
