@@ -55,6 +55,9 @@ HAVE_SLEEF := $(shell echo '$(hash)include <sleef.h>' | \
 # liburing likewise: without it files are read by pread alone. `make HAVE_URING=` does so.
 HAVE_URING := $(shell echo '$(hash)include <liburing.h>' | \
     $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
+# libsqlite3 likewise: without it databases of sqlite-vec are refused.
+HAVE_SQLITE := $(shell echo '$(hash)include <sqlite3.h>' | \
+    $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
 
 # xxHash for the vectors of the machine at hand, where it was built so: two to three times
 # as fast, the same sums.
@@ -78,13 +81,13 @@ SAN_FLAGS += $(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined
 COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -O0)
 
 IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) \
-    $(if $(HAVE_URING),,-DIL_NO_URING) $(if $(HAVE_XXH_DISPATCH),-DIL_XXH_DISPATCH) \
-    $(CPPFLAGS)
+    $(if $(HAVE_URING),,-DIL_NO_URING) $(if $(HAVE_SQLITE),,-DIL_NO_SQLITE) \
+    $(if $(HAVE_XXH_DISPATCH),-DIL_XXH_DISPATCH) $(CPPFLAGS)
 IL_CFLAGS = -std=c11 -O2 -fvisibility=hidden -fPIC $(CFLAGS) -ffp-contract=off \
     -fno-fast-math $(SAN_FLAGS) $(COVERAGE_FLAGS)
 IL_LDFLAGS = $(SAN_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
-LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) $(if $(HAVE_URING),-luring) -lxxhash -lzstd \
-    -lm -lpthread
+LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) $(if $(HAVE_URING),-luring) \
+    $(if $(HAVE_SQLITE),-lsqlite3) -lxxhash -lzstd -lm -lpthread
 CLI_LIBS := -ljansson
 
 # Instruction sets by folder; everything outside these folders stays at the floor of the

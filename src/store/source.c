@@ -2,6 +2,7 @@
 #include <isolink/source.h>
 
 #include "formats/safetensors.h"
+#include "formats/sqlite_vec.h"
 #include "formats/text_reader.h"
 #include "src/base/base.h"
 #include "src/store/source_kind.h"
@@ -26,8 +27,35 @@ void il_source_config_init(struct il_source_config *config)
     *config = (struct il_source_config){.struct_bytes = sizeof(*config)};
 }
 
+/* A database is read at its offsets, by libsqlite3. */
+static enum il_status open_database(struct il_source *s, const char *path,
+                                    const struct il_source_config *config,
+                                    struct il_error *error)
+{
+    struct il_bytes bytes = {.name = il_stream_name(s->stream)};
+    unsigned char *data = NULL;
+    size_t have = 0;
+    enum il_status status =
+        il_stream_look(s->stream, IL_SQLITE_MAGIC_BYTES, &data, &have, error);
+    if (status != IL_OK)
+        return status;
+    if (have < IL_SQLITE_MAGIC_BYTES ||
+        memcmp(data, IL_SQLITE_MAGIC, IL_SQLITE_MAGIC_BYTES) != 0)
+        return il_fail(error, IL_EFORMAT, "%s, byte 0: no SQLite database", bytes.name);
+    if (il_stream_size(s->stream) == IL_SIZE_UNKNOWN)
+        return il_fail(error, IL_EARG,
+                       "%s: a database is read at its offsets, so it must be a file that "
+                       "is not packed",
+                       bytes.name);
+    status = il_stream_bytes(s->stream, 0, &bytes, error);
+    if (status == IL_OK)
+        status = il_sqlite_vec_open(&s->reader, &bytes, path, config->table,
+                                    config->column, error);
+    return status;
+}
+
 /* The kind by name, by the first bytes; opens its reader. */
-static enum il_status open_reader(struct il_source *s,
+static enum il_status open_reader(struct il_source *s, const char *path,
                                   const struct il_source_config *config,
                                   struct il_error *error)
 {
@@ -48,6 +76,8 @@ static enum il_status open_reader(struct il_source *s,
         return il_kind_unknown(il_stream_name(s->stream), error);
     if (kind == IL_KIND_JSONL)
         return il_jsonl_reader_open(&s->reader, s->stream, config->column, error);
+    if (kind == IL_KIND_SQLITE_VEC)
+        return open_database(s, path, config, error);
     if (kind == IL_KIND_CSV)
         return il_csv_reader_open(&s->reader, s->stream, config->column, error);
     struct il_bytes bytes = {0};
@@ -68,9 +98,9 @@ static enum il_status open_reader(struct il_source *s,
     return status;
 }
 
-enum il_status il_source_of_stream(struct il_source **out, struct il_stream *stream,
-                                   const struct il_source_config *config,
-                                   struct il_error *error)
+static enum il_status open_source(struct il_source **out, struct il_stream *stream,
+                                  const char *path, const struct il_source_config *config,
+                                  struct il_error *error)
 {
     struct il_source_config defaults;
     il_source_config_init(&defaults);
@@ -83,11 +113,18 @@ enum il_status il_source_of_stream(struct il_source **out, struct il_stream *str
         return status;
     }
     s->stream = stream;
-    enum il_status status = open_reader(s, config ? config : &defaults, error);
+    enum il_status status = open_reader(s, path, config ? config : &defaults, error);
     if (status != IL_OK)
         il_source_close(&s);
     *out = s;
     return status;
+}
+
+enum il_status il_source_of_stream(struct il_source **out, struct il_stream *stream,
+                                   const struct il_source_config *config,
+                                   struct il_error *error)
+{
+    return open_source(out, stream, NULL, config, error);
 }
 
 enum il_status il_source_open(struct il_source **out, const char *path,
@@ -102,7 +139,7 @@ enum il_status il_source_open(struct il_source **out, const char *path,
     enum il_status status = il_stream_open(&stream, path, error);
     if (status != IL_OK)
         return status;
-    return il_source_of_stream(out, stream, config, error);
+    return open_source(out, stream, path, config, error);
 }
 
 void il_source_close(struct il_source **source)

@@ -5,6 +5,7 @@
 #include "formats/faiss.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
+#include "formats/sqlite_vec.h"
 #include "formats/vecs.h"
 #include "src/base/base.h"
 
@@ -28,6 +29,7 @@ static const struct {
     {"csv", {"csv"}, IL_KIND_CSV, IL_F32},
     {"faiss", {"faiss", "index"}, IL_KIND_FAISS, IL_F32},
     {"safetensors", {"safetensors"}, IL_KIND_SAFETENSORS, IL_F32},
+    {"sqlite-vec", {"db", "sqlite", "sqlite3"}, IL_KIND_SQLITE_VEC, IL_F32},
 };
 #define KINDS (sizeof(kinds) / sizeof(*kinds))
 
@@ -46,7 +48,7 @@ enum il_status il_kind_named(const char *name, enum il_kind *out, struct il_erro
     }
     return il_fail(error, IL_EARG,
                    "format '%s', wanted auto, npy, fvecs, bvecs, fbin, f16bin, u8bin, "
-                   "i8bin, jsonl, csv, faiss or safetensors",
+                   "i8bin, jsonl, csv, faiss, safetensors or sqlite-vec",
                    il_printable(shown, sizeof(shown), name, strlen(name)));
 }
 
@@ -81,6 +83,9 @@ enum il_kind il_kind_of_bytes(const unsigned char *data, size_t bytes)
         return IL_KIND_FAISS;
     if (il_safetensors_begins(data, bytes))
         return IL_KIND_SAFETENSORS;
+    if (bytes >= IL_SQLITE_MAGIC_BYTES &&
+        memcmp(data, IL_SQLITE_MAGIC, IL_SQLITE_MAGIC_BYTES) == 0)
+        return IL_KIND_SQLITE_VEC;
     size_t at = 0;
     while (at < bytes && strchr(" \t\r\n", data[at]) && data[at])
         at++;
@@ -94,7 +99,7 @@ enum il_status il_kind_unknown(const char *name, struct il_error *error)
     return il_fail(
         error, IL_EFORMAT,
         "%s: unknown kind of file, wanted a name that ends in .npy .fvecs .bvecs .fbin "
-        ".f16bin .u8bin .i8bin .jsonl .csv .faiss or .safetensors",
+        ".f16bin .u8bin .i8bin .jsonl .csv .faiss .safetensors or .sqlite",
         name);
 }
 

@@ -160,7 +160,8 @@ static void words(void **state)
         assert_null(il_number_word(texts[i], texts[i] + 2, &got));
     }
     float got = 0;
-    assert_null(il_number_word("null", "null" + 4, &got));
+    const char *none = "null";
+    assert_null(il_number_word(none, none + 4, &got));
 }
 
 /* A program may have set a locale with a comma as its decimal point. */
