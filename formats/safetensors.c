@@ -286,7 +286,7 @@ static enum il_status check_all(struct header *h, uint64_t *data_bytes,
 }
 
 static enum il_status choose(const struct header *h, const char *table,
-                             const struct tensor **out, struct il_error *error)
+                             struct tensor *out, struct il_error *error)
 {
     char shown[80];
     const char *name = h->json.name;
@@ -315,7 +315,7 @@ static enum il_status choose(const struct header *h, const char *table,
                        "%s: the tensor '%s' is not one of 2 dimensions and of F32, F16, "
                        "BF16, F64, I8 or U8",
                        name, il_printable(shown, sizeof(shown), table, strlen(table)));
-    *out = found;
+    *out = *found;
     return IL_OK;
 }
 
@@ -361,7 +361,7 @@ static enum il_status lay_out(struct il_layout *out, struct header *h, uint64_t 
                               struct il_error *error)
 {
     uint64_t data_bytes = 0;
-    const struct tensor *t = NULL;
+    struct tensor t = {0};
     struct il_bytes bytes = {.name = h->json.name, .size = il_stream_size(stream)};
     enum il_status status = read_tensors(h);
     if (status == IL_OK)
@@ -380,11 +380,11 @@ static enum il_status lay_out(struct il_layout *out, struct header *h, uint64_t 
     if (data_bytes > INT64_MAX)
         return il_fail(error, IL_ELIMIT, "%s: %" PRIu64 " bytes of data", bytes.name,
                        data_bytes);
-    *out = (struct il_layout){.type = t->type,
-                              .form = t->form,
-                              .offset = base + t->begin,
-                              .tail_bytes = data_bytes - t->end};
-    return il_layout_check(out, &bytes, 8, t->shape[0], t->shape[1], error);
+    *out = (struct il_layout){.type = t.type,
+                              .form = t.form,
+                              .offset = base + t.begin,
+                              .tail_bytes = data_bytes - t.end};
+    return il_layout_check(out, &bytes, 8, t.shape[0], t.shape[1], error);
 }
 
 enum il_status il_safetensors_layout(struct il_layout *out, struct il_stream *stream,

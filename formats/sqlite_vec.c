@@ -218,7 +218,7 @@ static enum il_status choose_column(const struct sqlite_vec *s, const char *sql,
                                     struct il_error *error)
 {
     struct column columns[COLUMNS_MAX];
-    size_t count = read_columns(sql, columns);
+    size_t count = sql ? read_columns(sql, columns) : 0;
     char shown[80];
     for (size_t i = 0; i < count; i++) {
         if (wanted ? strlen(wanted) == columns[i].name_bytes &&
@@ -264,9 +264,12 @@ static enum il_status choose_table(struct sqlite_vec *s, const char *wanted, cha
                              "name",
                              s->name,
                              il_printable(shown, sizeof(shown), *name, strlen(*name)));
-        else if (!(*name = sqlite3_mprintf("%s", this_name)) ||
-                 !(*sql = sqlite3_mprintf("%s", this_sql)))
-            status = no_memory(s, error);
+        else {
+            *name = sqlite3_mprintf("%s", this_name);
+            *sql = sqlite3_mprintf("%s", this_sql);
+            if (!*name || !*sql)
+                status = no_memory(s, error);
+        }
     }
     if (status == IL_OK && code != SQLITE_DONE)
         status = refuse(s, code, error);

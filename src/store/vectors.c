@@ -92,7 +92,7 @@ static enum il_status keep_ids(struct growing *g, size_t count, const char *name
 {
     for (size_t i = 0; i < count; i++) {
         size_t wanted = g->id_bytes[i] + 1;
-        if (g->text_room - g->text_bytes < wanted) {
+        if (!g->text || g->text_room - g->text_bytes < wanted) {
             size_t room = 2 * g->text_room + IL_ID_BYTES_MAX + 1;
             char *grown = il_realloc(g->text, g->text_bytes, room);
             if (!grown)
