@@ -63,12 +63,13 @@ static enum il_status check_range(const char *name, uint64_t at, const char *wha
 void il_model_fingerprint(const char *name, unsigned char out[32])
 {
     unsigned char text[1 + IL_MODEL_BYTES_MAX];
-    size_t bytes = strlen(name);
-    IL_ASSERT(bytes <= IL_MODEL_BYTES_MAX);
+    size_t bytes = 0;
     memset(out, 0, 32);
+    for (; bytes < IL_MODEL_BYTES_MAX && name[bytes]; bytes++)
+        text[1 + bytes] = (unsigned char)name[bytes];
+    IL_ASSERT(!name[bytes]);
     if (bytes == 0)
         return;
-    memcpy(text + 1, name, bytes);
     for (unsigned char i = 0; i < 4; i++) {
         text[0] = i;
         store_u64(out + (size_t)i * 8, il_checksum(text, 1 + bytes));
@@ -217,9 +218,10 @@ enum il_status il_manifest_decode(struct il_manifest *m, const char *name,
                        il_manifest_bytes(m), error);
     if (status == IL_OK && m->count > 0) {
         m->segments = il_alloc(m->count, sizeof(*m->segments));
-        if (!m->segments)
-            status = il_fail(error, IL_ENOMEM, "%s: no memory for %zu segments", name,
-                             m->count);
+        if (!m->segments) {
+            status = IL_ENOMEM;
+            il_fail(error, status, "%s: no memory for %zu segments", name, m->count);
+        }
     }
     for (size_t i = 0; status == IL_OK && i < m->count; i++)
         status = decode_segment(m, name, i, p + MANIFEST_HEAD + i * ENTRY_BYTES, error);

@@ -100,6 +100,22 @@ enum il_status il_ring_file_open(struct il_ring_file *file, const char *path,
     return status;
 }
 
+void il_ring_file_borrow(struct il_ring_file *file, const struct il_file *open)
+{
+    char path[32];
+    IL_ASSERT(open->sized);
+    file->plain = *open;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", open->fd);
+    file->direct = open_direct(file, path);
+}
+
+void il_ring_file_give_back(struct il_ring_file *file)
+{
+    if (file->direct >= 0)
+        close(file->direct);
+    file->direct = -1;
+}
+
 void il_ring_file_close(struct il_ring_file *file)
 {
     if (file->direct >= 0)

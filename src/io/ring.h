@@ -48,6 +48,14 @@ struct il_ring_file {
 /** Opens, returns as il_file_open does. path is borrowed until il_ring_file_close. */
 IL_MUST_CHECK enum il_status il_ring_file_open(struct il_ring_file *file,
                                                const char *path, struct il_error *error);
+/**
+ * Takes a sized file that is open already, also one without a name any more.
+ * \param open  its descriptor is borrowed until il_ring_file_give_back
+ */
+void il_ring_file_borrow(struct il_ring_file *file, const struct il_file *open);
+/** Closes what il_ring_file_borrow opened; a zeroed one with direct -1 is fine. Not while
+ * reads of it are under way. */
+void il_ring_file_give_back(struct il_ring_file *file);
 /** Not while reads of it are under way. */
 void il_ring_file_close(struct il_ring_file *file);
 

@@ -4,6 +4,7 @@
 
 #include "simd/simd.h"
 #include "src/base/base.h"
+#include "src/io/scan.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -111,6 +112,11 @@ struct il_store_cursor {
     struct il_segment_decoder *decoder;
     unsigned char *raw;
     float *stored; /* a row, or a block of the log's */
+    /* Chunks of the part are read ahead, those with a live row alone. */
+    struct il_ring *ring;
+    struct il_ring_file file;
+    struct il_scan *scan;
+    struct il_range *ranges;
     /* The log: what it had, and room for a block of it. */
     struct il_log_file *log;
     struct il_log_row *logged;
@@ -153,6 +159,40 @@ static enum il_status snapshot(struct il_store_cursor *c, struct il_error *error
     return IL_OK;
 }
 
+/* Buffers for the largest chunk of any part. */
+static enum il_status open_ring(struct il_store_cursor *c, struct il_error *error)
+{
+    struct il_store *s = c->s;
+    struct il_ring_config config;
+    struct il_ring_about about;
+    size_t largest = 1;
+    if (c->count == 0)
+        return IL_OK;
+    il_ring_config_init(&config);
+    for (size_t i = 0; i < c->count; i++) {
+        size_t bytes = il_segment_info(c->parts[i]->segment)->raw_max;
+        largest = bytes > largest ? bytes : largest;
+    }
+    config.block_bytes = largest;
+    config.log = s->config.log;
+    config.log_context = s->config.log_context;
+    pthread_mutex_lock(&s->mutex);
+    config.kind = s->config.io == IL_IO_URING   ? IL_RING_URING
+                  : s->config.io == IL_IO_PREAD ? IL_RING_PREAD
+                                                : IL_RING_AUTO;
+    pthread_mutex_unlock(&s->mutex);
+    enum il_status status = il_ring_open(&c->ring, &config, error);
+    if (status != IL_OK)
+        return status;
+    il_ring_describe(c->ring, &about);
+    /* What cannot be had is said once. */
+    pthread_mutex_lock(&s->mutex);
+    if (about.kind == IL_RING_PREAD)
+        s->config.io = IL_IO_PREAD;
+    pthread_mutex_unlock(&s->mutex);
+    return IL_OK;
+}
+
 enum il_status il_store_cursor_open(struct il_store_cursor **out, struct il_store *s,
                                     struct il_error *error)
 {
@@ -164,6 +204,7 @@ enum il_status il_store_cursor_open(struct il_store_cursor **out, struct il_stor
     if (!c)
         return no_memory(s, error);
     c->s = s;
+    c->file.direct = -1;
     pthread_mutex_lock(&s->mutex);
     enum il_status status = il_store_check(s, error);
     /* The cursor reads the log's file: all that was put must be there. */
@@ -172,6 +213,8 @@ enum il_status il_store_cursor_open(struct il_store_cursor **out, struct il_stor
     if (status == IL_OK)
         status = snapshot(c, error);
     pthread_mutex_unlock(&s->mutex);
+    if (status == IL_OK)
+        status = open_ring(c, error);
     if (status == IL_OK) {
         c->stored = il_alloc(IL_SEGMENT_BLOCK * s->m.stored_dim, sizeof(float));
         if (!c->stored)
@@ -191,13 +234,25 @@ enum il_status il_store_cursor_open(struct il_store_cursor **out, struct il_stor
     return status;
 }
 
+static void end_part(struct il_store_cursor *c)
+{
+    il_segment_decoder_close(&c->decoder);
+    il_scan_close(&c->scan);
+    il_ring_file_give_back(&c->file);
+    il_free(c->ranges);
+    c->ranges = NULL;
+    il_free(c->raw);
+    c->raw = NULL;
+}
+
 void il_store_cursor_close(struct il_store_cursor **cursor)
 {
     struct il_store_cursor *c = *cursor;
     *cursor = NULL;
     if (!c)
         return;
-    il_segment_decoder_close(&c->decoder);
+    end_part(c);
+    il_ring_close(&c->ring);
     for (size_t i = 0; i < c->count; i++)
         il_part_drop(&c->parts[i]);
     for (size_t i = 0; c->bits && i < c->count; i++)
@@ -207,32 +262,64 @@ void il_store_cursor_close(struct il_store_cursor **cursor)
     il_free(c->logged);
     il_log_file_drop(&c->log);
     il_segment_image_close(&c->image);
-    il_free(c->raw);
     il_free(c->stored);
     il_free(c->records);
     il_free(c->block);
     il_free(c);
 }
 
-/* Unpacks the chunk that holds the next row. */
+/* Begins to read the chunks of a part that have a live row. */
+static enum il_status begin_part(struct il_store_cursor *c, struct il_error *error)
+{
+    const struct il_part *p = c->parts[c->part];
+    const struct il_segment_info *info = il_segment_info(p->segment);
+    size_t count = 0;
+    c->raw = il_alloc(info->raw_max, 1);
+    c->ranges = il_alloc(info->chunks, sizeof(*c->ranges));
+    if (!c->raw || !c->ranges) {
+        no_memory(c->s, error);
+        return IL_ENOMEM;
+    }
+    for (size_t i = 0; i < info->chunks; i++) {
+        struct il_segment_chunk k = il_segment_chunk(p->segment, i);
+        size_t r = 0;
+        while (r < k.rows && il_bit(c->bits[c->part], k.first + r))
+            r++;
+        if (r < k.rows)
+            c->ranges[count++] = (struct il_range){k.offset, k.bytes};
+    }
+    il_ring_file_borrow(&c->file, &p->file);
+    enum il_status status =
+        il_scan_open(&c->scan, c->ring, &c->file, c->ranges, count, error);
+    c->chunk = SIZE_MAX;
+    if (status == IL_OK)
+        status = il_segment_decoder_open(&c->decoder, p->segment, error);
+    return status;
+}
+
+/* Unpacks the chunk that holds the next row: the next one that is read. */
 static enum il_status have_chunk(struct il_store_cursor *c, struct il_error *error)
 {
-    struct il_part *p = c->parts[c->part];
-    const struct il_segment_info *info = il_segment_info(p->segment);
-    const size_t chunk = c->row / info->chunk_rows;
-    if (c->decoder && c->chunk == chunk)
+    const struct il_part *p = c->parts[c->part];
+    const size_t chunk = c->row / il_segment_info(p->segment)->chunk_rows;
+    struct il_scan_block block = {0};
+    enum il_status status = IL_OK;
+    if (c->decoder && c->raw && c->chunk == chunk)
         return IL_OK;
     if (!c->decoder) {
-        il_free(c->raw);
-        c->raw = il_alloc(info->raw_max, 1);
-        if (!c->raw)
-            return no_memory(c->s, error);
-        enum il_status status = il_segment_decoder_open(&c->decoder, p->segment, error);
-        if (status != IL_OK)
-            return status;
+        end_part(c); /* what an earlier call could not begin */
+        status = begin_part(c, error);
     }
+    if (status == IL_OK)
+        status = il_scan_next(c->scan, &block, error);
+    if (status != IL_OK)
+        return status;
     c->chunk = SIZE_MAX;
-    enum il_status status = il_segment_read(c->decoder, chunk, c->raw, error);
+    if (!block.data || block.offset != il_segment_chunk(p->segment, chunk).offset)
+        return il_fail(error, IL_EARG, "%s: a cursor that failed goes on no more",
+                       p->shown);
+    status = il_segment_unpack(c->decoder, chunk, block.data, c->raw, error);
+    il_scan_release(c->scan, &block);
     if (status == IL_OK)
         c->chunk = chunk;
     return status;
@@ -259,7 +346,7 @@ static enum il_status next_sealed(struct il_store_cursor *c, int stored, float *
         while (c->row < info->rows && il_bit(c->bits[c->part], c->row))
             c->row++;
         if (c->row == info->rows) {
-            il_segment_decoder_close(&c->decoder);
+            end_part(c);
             c->part++;
             c->row = 0;
             continue;
