@@ -306,7 +306,7 @@ static enum il_status have_chunk(struct il_store_cursor *c, struct il_error *err
     enum il_status status = IL_OK;
     if (c->decoder && c->raw && c->chunk == chunk)
         return IL_OK;
-    if (!c->decoder) {
+    if (!c->decoder || !c->raw) {
         end_part(c); /* what an earlier call could not begin */
         status = begin_part(c, error);
     }
@@ -315,9 +315,10 @@ static enum il_status have_chunk(struct il_store_cursor *c, struct il_error *err
     if (status != IL_OK)
         return status;
     c->chunk = SIZE_MAX;
-    if (!block.data || block.offset != il_segment_chunk(p->segment, chunk).offset)
-        return il_fail(error, IL_EARG, "%s: a cursor that failed goes on no more",
-                       p->shown);
+    if (!block.data || block.offset != il_segment_chunk(p->segment, chunk).offset) {
+        il_fail(error, IL_EARG, "%s: a cursor that failed goes on no more", p->shown);
+        return IL_EARG;
+    }
     status = il_segment_unpack(c->decoder, chunk, block.data, c->raw, error);
     il_scan_release(c->scan, &block);
     if (status == IL_OK)
