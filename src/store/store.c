@@ -489,6 +489,7 @@ static void dispose(struct il_store *s)
     }
     il_dir_close(&s->dir);
     pthread_cond_destroy(&s->changed);
+    pthread_cond_destroy(&s->arrived);
     pthread_mutex_destroy(&s->mutex);
     pthread_mutex_destroy(&s->reading);
     il_free(s->path);
@@ -527,6 +528,7 @@ enum il_status il_store_open(struct il_store **out, const char *path,
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&s->changed, &clock);
+    pthread_cond_init(&s->arrived, &clock);
     pthread_condattr_destroy(&clock);
     status = open_store(s, c, error);
     if (status != IL_OK)

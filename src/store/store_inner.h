@@ -152,6 +152,10 @@ struct il_store {
     uint64_t written, synced;
     uint64_t since; /* records since the last commit */
     int leading;    /* a thread writes or syncs the log, without the mutex */
+    int gathering;  /* a thread waits for the commits of others before it leads */
+    unsigned gathered, group; /* commits since the last turn, and in it */
+    double sync_seconds;      /* of the last sync */
+    pthread_cond_t arrived;   /* as many have gathered as the last turn had */
     struct il_build *bulk;
     pthread_t ticker; /* syncs at intervals */
     int ticking, stop;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts and removes through the log. Records gather in a buffer; one thread at a time, the
    leader, writes and syncs what has gathered, without the mutex, while others fill the
-   second buffer and wait for the next turn: so concurrent commits share a sync. */
+   second buffer and wait for the next turn: so concurrent commits share a sync. Before it
+   begins, the leader waits for as many as shared the last one, no longer than that took:
+   else half of the writers would come too late for every other sync. */
 #include "src/store/store_inner.h"
 
 #include "src/base/base.h"
@@ -9,6 +11,9 @@
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
+
+/* Longest wait of a leader. */
+#define GATHER_SECONDS_MAX 0.01
 
 enum il_status il_store_check(const struct il_store *s, struct il_error *error)
 {
@@ -41,6 +46,9 @@ static enum il_status lead(struct il_store *s, int sync, int hold, struct il_err
     s->active_at += s->active_bytes;
     s->active_bytes = 0;
     s->leading = 1;
+    s->group = s->gathered;
+    s->gathered = 0;
+    const double start = il_clock_seconds();
     const uint64_t end = s->active_at;
     struct il_log_file *log = s->log;
     if (!hold)
@@ -60,10 +68,38 @@ static enum il_status lead(struct il_store *s, int sync, int hold, struct il_err
     }
     s->flying_bytes = 0;
     s->written = end;
-    if (sync)
+    if (sync) {
         s->synced = end;
+        s->sync_seconds = il_clock_seconds() - start;
+    }
     pthread_cond_broadcast(&s->changed);
     return IL_OK;
+}
+
+/* So many seconds from now, by the clock of the conditions. */
+static struct timespec after(double seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    double ns = (double)until.tv_nsec + 1e9 * seconds;
+    until.tv_sec += (time_t)(ns / 1e9);
+    until.tv_nsec = (long)(ns - 1e9 * (double)(long)(ns / 1e9));
+    return until;
+}
+
+/* Lets the writers of the last turn come again before the next one. */
+static void gather(struct il_store *s)
+{
+    const double most =
+        s->sync_seconds < GATHER_SECONDS_MAX ? s->sync_seconds : GATHER_SECONDS_MAX;
+    const struct timespec until = after(most);
+    s->gathering = 1;
+    while (s->gathered < s->group && s->poison == IL_OK &&
+           pthread_cond_timedwait(&s->arrived, &s->mutex, &until) == 0)
+        ;
+    s->gathering = 0;
+    if (s->gathered < s->group)
+        s->group = s->gathered; /* the others are gone */
 }
 
 enum il_status il_store_room(struct il_store *s, size_t bytes, struct il_error *error)
@@ -290,10 +326,16 @@ static enum il_status wait_for(struct il_store *s, uint64_t target, int sync,
         enum il_status status = il_store_check(s, error);
         if (status != IL_OK)
             return status;
-        if (!s->leading)
-            status = lead(s, sync, 0, error);
-        else
+        if (s->leading || s->gathering)
             pthread_cond_wait(&s->changed, &s->mutex);
+        else if (sync && s->gathered < s->group) {
+            gather(s);
+            /* Who needed room may have led meanwhile, and others have seen its end and
+               waited on for this thread. */
+            if (s->leading || s->m.log != log || s->synced >= target)
+                pthread_cond_broadcast(&s->changed);
+        } else
+            status = lead(s, sync, 0, error);
         if (status != IL_OK)
             return status;
     }
@@ -312,8 +354,11 @@ enum il_status il_store_commit(struct il_store *s, struct il_error *error)
         status = il_store_seal_now(s, error);
     else if (status == IL_OK) {
         status = end_commit(s, error);
-        if (status == IL_OK)
+        if (status == IL_OK) {
+            if (++s->gathered >= s->group && s->gathering)
+                pthread_cond_signal(&s->arrived);
             status = wait_for(s, s->committed, sync, error);
+        }
     }
     pthread_mutex_unlock(&s->mutex);
     return status;
@@ -339,11 +384,7 @@ static void *tick(void *argument)
     struct il_error error;
     pthread_mutex_lock(&s->mutex);
     while (!s->stop && s->poison == IL_OK) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        uint64_t ns = (uint64_t)until.tv_nsec + (uint64_t)s->config.sync_ms * 1000000;
-        until.tv_sec += (time_t)(ns / 1000000000);
-        until.tv_nsec = (long)(ns % 1000000000);
+        const struct timespec until = after(1e-3 * (double)s->config.sync_ms);
         while (!s->stop && pthread_cond_timedwait(&s->changed, &s->mutex, &until) == 0)
             ;
         /* A failure poisons, and ends the loop. */

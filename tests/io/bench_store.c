@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 
 #include <zstd.h>
 
-#include <isolink/matrix.h>
+#include <isolink/store.h>
 
 #include "simd/simd.h"
 #include "src/store/pipeline.h"
@@ -36,7 +38,7 @@
 static const char usage[] =
     "usage: bench_store --dir DIR [--data FILE] [--rows N] [--dim D] [--scan MIB]\n"
     "           [--k ANCHORS] [--chunk KIB] [--threads N] [--slots N] [--rounds N]\n"
-    "           [--only size|write|scan]\n"
+    "           [--only size|write|scan|commit]\n"
     "Writes files into DIR and removes them. Without --data it takes 100,000 generated\n"
     "rows of 768; a scan reads --scan (512) MiB. --k 64, --chunk 1024, --threads 2,\n"
     "--slots 4, --rounds 5.\n";
@@ -605,6 +607,111 @@ static void bench_scan(struct bench *b)
 /* -------------------------------------------------------------------------------- begin
  */
 
+/* ----------------------------------------------------------------------------- commits
+ */
+
+enum { WRITERS = 64, COMMIT_MS = 1500 };
+
+struct writers {
+    const struct bench *bench;
+    struct il_store *store;
+    double until;
+    atomic_size_t next, rows;
+};
+
+/* A row a commit, as fast as it goes. */
+static void *write_rows(void *argument)
+{
+    struct writers *w = argument;
+    struct il_error error = {{0}};
+    while (il_clock_seconds() < w->until) {
+        uint64_t id = atomic_fetch_add(&w->next, 1);
+        const float *row = w->bench->x + id % w->bench->rows * w->bench->dim;
+        must(il_store_put(w->store, &id, sizeof(id), row, &error), &error);
+        must(il_store_commit(w->store, &error), &error);
+        atomic_fetch_add(&w->rows, 1);
+    }
+    return NULL;
+}
+
+static void remove_store(const char path[PATH_MAX_BYTES + 16])
+{
+    char command[PATH_MAX_BYTES + 32];
+    int length = snprintf(command, sizeof(command), "rm -rf '%s'", path);
+    if (length >= (int)sizeof(command) || system(command) != 0)
+        die(path, "cannot be removed");
+}
+
+/* Rows a second of so many threads on one store. */
+static double commits(const struct bench *b, unsigned threads)
+{
+    char path[PATH_MAX_BYTES + 16];
+    struct il_error error = {{0}};
+    struct il_store_config config;
+    pthread_t handle[WRITERS];
+    struct writers w = {.bench = b};
+    snprintf(path, sizeof(path), "%s/bench.store", b->dir);
+    remove_store(path);
+    il_store_config_init(&config);
+    config.write = config.create = 1;
+    config.dim = b->dim;
+    must(il_store_open(&w.store, path, &config, &error), &error);
+    double start = il_clock_seconds();
+    w.until = start + COMMIT_MS * 1e-3;
+    for (unsigned t = 0; t < threads; t++)
+        if (pthread_create(&handle[t], NULL, write_rows, &w) != 0)
+            die("threads", "cannot start them");
+    for (unsigned t = 0; t < threads; t++)
+        pthread_join(handle[t], NULL);
+    double seconds = il_clock_seconds() - start;
+    il_store_close(&w.store);
+    remove_store(path);
+    return (double)atomic_load(&w.rows) / seconds;
+}
+
+/* Appends of as many bytes as so many rows take, and a sync each: syncs a second. */
+static double syncs(const struct bench *b, unsigned rows)
+{
+    int fd = open(b->path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    size_t count = 0, bytes = rows * b->dim * sizeof(float);
+    double start = il_clock_seconds();
+    if (fd < 0)
+        die(b->path, strerror(errno));
+    while (il_clock_seconds() - start < COMMIT_MS * 1e-3) {
+        if (write(fd, b->x, bytes) != (ssize_t)bytes || fsync(fd) != 0)
+            die(b->path, strerror(errno));
+        count++;
+    }
+    double seconds = il_clock_seconds() - start;
+    close(fd);
+    unlink(b->path);
+    return (double)count / seconds;
+}
+
+static void bench_commit(const struct bench *b)
+{
+    static struct series one, all, alone, bound, share, share_one;
+    if (b->rows < WRITERS)
+        die("rows", "too few");
+    for (unsigned r = 0; r <= b->rounds; r++) {
+        double single = syncs(b, 1), group = syncs(b, WRITERS);
+        double rows_one = commits(b, 1), rows = commits(b, WRITERS);
+        add(&alone, r, single);
+        add(&bound, r, WRITERS * group);
+        add(&one, r, rows_one);
+        add(&all, r, rows);
+        add(&share_one, r, rows_one / single);
+        add(&share, r, rows / (WRITERS * group));
+    }
+    printf("commits, a row each, sync always, dim %zu\n", b->dim);
+    print("append of a row and fsync alone", &alone, "a second");
+    print("one writer", &one, "rows/s");
+    print("one writer, share of that", &share_one, "");
+    print("64 rows an append and fsync alone", &bound, "rows/s");
+    print("64 writers", &all, "rows/s");
+    print("64 writers, share of that", &share, "(goal 0.8)");
+}
+
 static size_t number(const char *text, size_t least, size_t most)
 {
     char *end = NULL;
@@ -705,6 +812,8 @@ int main(int argc, char **argv)
         bench_write(&b);
     if (!*b.only || strcmp(b.only, "scan") == 0)
         bench_scan(&b);
+    if (!*b.only || strcmp(b.only, "commit") == 0)
+        bench_commit(&b);
     unlink(b.path);
     il_pool_close(&b.pool);
     il_free(b.x);
