@@ -150,6 +150,14 @@ static int is_text(const unsigned char *id, size_t bytes)
     return 1;
 }
 
+/* The text without its end; returns where the next one goes. */
+static char *put_text(char *to, const char *text)
+{
+    while (*text)
+        *to++ = *text++;
+    return to;
+}
+
 /* "id": "..", or "id_hex": "..". */
 static char *put_id(char *to, const unsigned char *id, size_t bytes)
 {
@@ -163,10 +171,8 @@ static char *put_id(char *to, const unsigned char *id, size_t bytes)
             *to++ = (char)id[i];
             continue;
         }
-        if (text) {
-            memcpy(to, "\\u00", 4);
-            to += 4;
-        }
+        if (text)
+            to = put_text(to, "\\u00");
         *to++ = digits[id[i] >> 4];
         *to++ = digits[id[i] & 15];
     }
@@ -180,14 +186,12 @@ static enum il_status put_json(struct il_sink *s, const float *row, const void *
     char *to = s->line;
     *to++ = '{';
     to = put_id(to, id, id_bytes);
-    memcpy(to, ", \"vector\": [", 13);
-    to += 13;
+    to = put_text(to, ", \"vector\": [");
     locale_t before = uselocale(s->plain);
     for (size_t q = 0; q < s->dim; q++)
         to += snprintf(to, NUMBER_BYTES, "%s%.9g", q > 0 ? "," : "", (double)row[q]);
     uselocale(before);
-    memcpy(to, "]}\n", 3);
-    to += 3;
+    to = put_text(to, "]}\n");
     return il_writer_put(s->writer, s->line, (size_t)(to - s->line), error);
 }
 
