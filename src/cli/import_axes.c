@@ -121,7 +121,7 @@ static int fit(struct il_axes *axes, const char *command, const char *wanted,
     axes->dim = feed->dim;
     axes->stored_dim = percent ? (feed->dim * number + 99) / 100 : number;
     axes->sampled = sample->count;
-    if (axes->stored_dim > feed->dim) {
+    if (axes->stored_dim < 1 || axes->stored_dim > feed->dim) {
         il_say(command, "option '--pca %s': the rows of %s have %zu coordinates only",
                wanted, feed->path, feed->dim);
         return IL_EXIT_USAGE;

@@ -150,7 +150,7 @@ static int is_text(const unsigned char *id, size_t bytes)
     return 1;
 }
 
-/* The text without its end; returns where the next one goes. */
+/* Without the zero byte behind it. */
 static char *put_text(char *to, const char *text)
 {
     while (*text)
@@ -163,7 +163,7 @@ static char *put_id(char *to, const unsigned char *id, size_t bytes)
 {
     static const char digits[] = "0123456789abcdef";
     const int text = is_text(id, bytes);
-    to += snprintf(to, FRAME_BYTES, text ? "\"id\": \"" : "\"id_hex\": \"");
+    to = put_text(to, text ? "\"id\": \"" : "\"id_hex\": \"");
     for (size_t i = 0; i < bytes; i++) {
         if (text && id[i] >= 0x20 && id[i] != 0x7f) {
             if (id[i] == '"' || id[i] == '\\')
