@@ -501,6 +501,10 @@ bench-quality: $(BUILD)/tools/bench_quality
 bench-scale: $(CLI) $(BUILD)/tools/gen_pair
 	@tools/bench_scale.sh $(ARGS)
 
+## bench-codecs: F1 and bytes of stores by codec; ARGS='SET...', folders of sets
+bench-codecs: $(CLI)
+	@tools/bench_codecs.sh $(CLI) $(ARGS)
+
 ## bench-speed: time and memory against REFERENCE=..., the numpy script, in ROUNDS=5 turns
 bench-speed: $(CLI)
 	@tools/bench_speed.sh $(CLI)
@@ -618,8 +622,8 @@ cppcheck:
 
 .PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
     $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale \
-    bench-speed bench-peers bench-io bench-store coverage style symbols check-layers \
-    check-headers format check-format tidy cppcheck FORCE
+    bench-codecs bench-speed bench-peers bench-io bench-store coverage style symbols \
+    check-layers check-headers format check-format tidy cppcheck FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)
