@@ -59,6 +59,8 @@ struct il_large {
 void il_large_set(const struct il_large *large);
 /** Long loops over large blocks call this now and then; the pool does between tasks. */
 void il_large_look(void);
+/** How often loops over rows do: the kernel maps 64 KiB around a row that is touched. */
+#define IL_LOOK_ROWS 128
 /** memset to 0, of any length. */
 void il_clear(void *block, size_t bytes);
 

@@ -25,10 +25,10 @@
 #define LARGE_BYTES ((size_t)1 << 20)
 /* Pages are given back when this share of the limit is resident: the rest is what the
    threads may touch until the watch looks again. */
-#define RELEASE_SHARE 0.6
+#define RELEASE_SHARE 0.5
 #define WATCH_NS 2000000
 /* A thread that works looks at most this often. */
-#define LOOK_SECONDS 5e-4
+#define LOOK_SECONDS 2e-4
 /* Large arrays at a time: a run has some hundred. */
 #define MAPS_MAX 4096
 
@@ -80,17 +80,25 @@ static void release_pages(void)
 
 static _Atomic double looked; /* when, by the clock */
 
-/* The watch alone would come late where all cores work. */
+static int looked_lately(void)
+{
+    double last = atomic_load_explicit(&looked, memory_order_relaxed);
+    return il_clock_seconds() - last < LOOK_SECONDS;
+}
+
+/* The watch alone would come late where all cores work. Who comes while another one looks
+   waits for it: that one may have been put off between looking and giving back. */
 static void look(void)
 {
-    double now = il_clock_seconds();
-    if (now - atomic_load_explicit(&looked, memory_order_relaxed) < LOOK_SECONDS ||
-        pthread_mutex_trylock(&limit.mutex) != 0) {
+    if (looked_lately()) {
         return;
     }
-    atomic_store_explicit(&looked, now, memory_order_relaxed);
-    if ((double)resident() > RELEASE_SHARE * (double)limit.use.limit_bytes) {
-        release_pages();
+    pthread_mutex_lock(&limit.mutex);
+    if (!looked_lately()) {
+        atomic_store_explicit(&looked, il_clock_seconds(), memory_order_relaxed);
+        if ((double)resident() > RELEASE_SHARE * (double)limit.use.limit_bytes) {
+            release_pages();
+        }
     }
     pthread_mutex_unlock(&limit.mutex);
 }

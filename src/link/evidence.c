@@ -8,6 +8,8 @@
    kept ones are the pair itself or the row that was taken away. */
 #define AROUND 10
 #define KEEP (AROUND + 3)
+/* A pair has so many rows around it, on both sides. */
+#define LOOK_PAIRS (IL_LOOK_ROWS / (2 * AROUND))
 
 /* Links that a row's surroundings are looked up among: a random part of more. Their
    search costs rows x links. */
@@ -85,6 +87,9 @@ static void look_task(void *context, size_t task, unsigned thread)
     size_t last = (task + 1) * 256 < c->count ? (task + 1) * 256 : c->count;
     for (size_t i = task * 256; i < last; i++) {
         struct il_proposal *p = &c->proposal[i];
+        if (i % LOOK_PAIRS == 0) {
+            il_large_look();
+        }
         const uint32_t ends[2] = {p->a, p->b};
         struct moments m = {0};
         for (int side = 0; side < 2; side++) {

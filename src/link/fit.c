@@ -22,6 +22,9 @@ static void pack_columns(const struct il_gather *g, const struct il_anchor *anch
             weight = anchors[first + q].weight;
         }
         const float *row = g->x + at * g->ld;
+        if (q % IL_LOOK_ROWS == 0) {
+            il_large_look();
+        }
         for (size_t p = 0; p < panels; p++) {
             float *to = out + (p * count + q) * w;
             size_t width = g->d - p * w < w ? g->d - p * w : w;

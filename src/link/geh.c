@@ -154,6 +154,8 @@ struct ballot {
 };
 
 #define VOTE_BLOCK 1024
+/* A pair has some ten rows, far apart. */
+#define LOOK_PAIRS (IL_LOOK_ROWS / 10)
 
 /* A view votes for a mutual pair when it prefers it to the runners-up of both its rows.
  */
@@ -166,6 +168,9 @@ static void vote_task(void *context, size_t task, unsigned thread)
     last = last < g->pair_count ? last : g->pair_count;
     for (size_t i = task * VOTE_BLOCK; i < last; i++) {
         uint32_t u = g->pairs[i].a, v = g->pairs[i].b;
+        if (i % LOOK_PAIRS == 0) {
+            il_large_look();
+        }
         float own = view_score(g, b->image_a, b->image_b, u, v);
         int best = 1;
         for (int e = 1; e < IL_TOP && best; e++) {
@@ -235,9 +240,15 @@ static size_t seed_rank(const struct geh *g, const struct il_anchor *seed)
     uint32_t step_a = (uint32_t)((g->a->rows + RANK_ROWS - 1) / RANK_ROWS);
     uint32_t step_b = (uint32_t)((g->b->rows + RANK_ROWS - 1) / RANK_ROWS);
     for (uint32_t v = 0; v < g->b->rows; v += step_b) {
+        if (v % IL_LOOK_ROWS < step_b) {
+            il_large_look();
+        }
         rank_b += view_score(g, g->scores.image_a, g->scores.image_b, seed->a, v) > own;
     }
     for (uint32_t u = 0; u < g->a->rows; u += step_a) {
+        if (u % IL_LOOK_ROWS < step_a) {
+            il_large_look();
+        }
         rank_a += view_score(g, g->scores.image_a, g->scores.image_b, u, seed->b) > own;
     }
     rank_a *= step_a;

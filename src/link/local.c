@@ -99,6 +99,9 @@ static enum il_status take_sample(struct local *l, struct il_rng *rng)
         size_t count = (l->sample_count + (side == 0)) / 2;
         il_rng_sample(rng, (uint32_t)l->rows[side], (uint32_t)count, pick);
         for (size_t i = 0; i < count; i++) {
+            if (i % IL_LOOK_ROWS == 0) {
+                il_large_look();
+            }
             gather(&l->sig[side], pick[i], l->point + (2 * i + (size_t)side) * l->d);
         }
     }
@@ -132,6 +135,9 @@ static void centre_task(void *context, size_t task, unsigned thread)
     }
     for (size_t i = 0; i < l->sample_count; i++) {
         uint32_t c = l->near[i].index[0];
+        if (i % IL_LOOK_ROWS == 0) {
+            il_large_look();
+        }
         if (c == IL_INDEX_NONE) { /* a point that is not finite has no nearest centre */
             continue;
         }

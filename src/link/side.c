@@ -75,7 +75,7 @@ static enum il_status take_rows(const struct il_matrix *m, struct il_side *out)
     }
     for (size_t i = 0; i < m->rows; i++) {
         float *row = out->x + out->rows * m->dim;
-        if (i % BLOCK == 0) {
+        if (i % IL_LOOK_ROWS == 0) {
             il_large_look();
         }
         il_matrix_to_f32(m, i, 1, row, m->dim);
@@ -99,7 +99,7 @@ static enum il_status centre_rows(const struct il_simd *simd, struct il_side *si
         return IL_ENOMEM;
     }
     for (size_t i = 0; i < side->rows; i++) {
-        if (i % BLOCK == 0) {
+        if (i % IL_LOOK_ROWS == 0) {
             il_large_look();
         }
         for (size_t k = 0; k < d; k++) {

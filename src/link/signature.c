@@ -138,6 +138,7 @@ static void sign_rows(const struct il_simd *simd, const struct il_signature *sig
     for (size_t p = 0; p < sig->parts; p++) {
         sign_part(simd, &sig->part[p], rows, first, count, sig->scale, s, out + at, ld);
         at += sig->part[p].k;
+        il_large_look();
     }
     for (size_t i = 0; i < count && sig->tail != IL_TAIL_NONE; i++) {
         float r = sig->radius ? sig->radius[rows ? rows[first + i] : first + i] : 0;

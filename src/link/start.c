@@ -144,6 +144,9 @@ static void whitening(const struct il_side *side, double *scale)
     double top = 0;
     memset(scale, 0, side->d * sizeof *scale);
     for (size_t i = 0; i < side->rows; i++) {
+        if (i % IL_LOOK_ROWS == 0) {
+            il_large_look();
+        }
         for (size_t k = 0; k < side->d; k++) {
             scale[k] += (double)side->x[i * side->d + k] * side->x[i * side->d + k];
         }
