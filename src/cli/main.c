@@ -41,8 +41,8 @@ static const char help[] =
     "  --help     this text\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 bad input, 4 damaged data, 5 cannot\n"
-    "bootstrap from these seeds, 6 somebody else writes the store, 128 + N ended by\n"
-    "signal N.\n"
+    "bootstrap from these seeds, 6 somebody else writes the store, 7 memory or\n"
+    "scratch disk do not suffice, 128 + N ended by signal N.\n"
     "ISOLINK_ISA=ref|avx2|avx512|neon lowers the instruction set.\n";
 
 struct command {
