@@ -105,7 +105,7 @@ isa_flags = $(if $(filter simd/%,$1),$(FLAGS_$(word 2,$(subst /, ,$1))))
 # -------------------------------------------------------------------------------- sources
 
 SIMD_SRC := $(wildcard simd/*.c $(ISA_DIRS:%=simd/%/*.c) $(ISA_DIRS:%=simd/%/*.S))
-LIB_DIRS := src/base src/io src/store src/linalg src/link formats
+LIB_DIRS := src/base src/io src/store src/linalg src/link src/stream formats
 LIB_SRC := $(wildcard $(LIB_DIRS:%=%/*.c)) $(SIMD_SRC)
 CLI_SRC := $(wildcard src/cli/*.c)
 PUBLIC_H := $(wildcard include/isolink/*.h)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Checks that includes go downward only:
 #
-#   src/cli, tools -> public API -> src/link -> {src/linalg, src/store, formats} -> src/io
-#       -> {src/base, simd}
+#   src/cli, tools -> public API -> src/stream -> src/link
+#       -> {src/linalg, src/store, formats} -> src/io -> {src/base, simd}
 #
 # The program and the tools see <isolink/...> and their own folder only. simd includes
 # nothing of src. Two folders may use a neighbour: src/base uses simd, src/store formats;
@@ -62,6 +62,7 @@ level() {
     io) echo 1 ;;
     linalg | store | formats) echo 2 ;;
     link) echo 3 ;;
+    stream) echo 4 ;;
     cli | tools) echo 9 ;;
     *) echo -1 ;;
     esac

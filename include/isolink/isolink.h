@@ -14,6 +14,8 @@
 #include <isolink/source.h>
 #include <isolink/status.h>
 #include <isolink/store.h>
+#include <isolink/stream.h>
+#include <isolink/tail.h>
 #include <isolink/transfer.h>
 #include <isolink/version.h>
 
