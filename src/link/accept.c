@@ -65,12 +65,21 @@ struct estimate {
     double theta[FOLDS][WIDTH];
     double size[2]; /* rows of the sides */
     double recall;
+    struct il_judge *judge;
 };
+
+static double standard(const struct il_judge *judge, const double *feature, int k)
+{
+    double t = (feature[k] - judge->mean[k]) / judge->scale[k];
+    t = t > FEATURE_BOUND ? FEATURE_BOUND : t;
+    return t < -FEATURE_BOUND ? -FEATURE_BOUND : t;
+}
 
 static void standardise(struct estimate *e, const struct il_evidence *evidence)
 {
-    double mean[IL_FEATURES] = {0}, var[IL_FEATURES] = {0};
+    double *mean = e->judge->mean, var[IL_FEATURES] = {0};
     double n = (double)evidence->candidates;
+    memset(mean, 0, sizeof e->judge->mean);
     for (size_t i = 0; i < evidence->candidates; i++) {
         for (int k = 0; k < IL_FEATURES; k++) {
             mean[k] += evidence->candidate[i].feature[k] / n;
@@ -82,6 +91,9 @@ static void standardise(struct estimate *e, const struct il_evidence *evidence)
             var[k] += t * t / n;
         }
     }
+    for (int k = 0; k < IL_FEATURES; k++) {
+        e->judge->scale[k] = sqrt(var[k]) + 1e-9;
+    }
     const struct il_proposal *from[3] = {evidence->candidate, evidence->decoy[0],
                                          evidence->decoy[1]};
     const size_t counts[3] = {evidence->candidates, evidence->decoys[0],
@@ -92,9 +104,7 @@ static void standardise(struct estimate *e, const struct il_evidence *evidence)
             *x = (struct example){.parent = from[group][i].parent, .side = group - 1};
             x->x[0] = 1;
             for (int k = 0; k < IL_FEATURES; k++) {
-                double t = (from[group][i].feature[k] - mean[k]) / (sqrt(var[k]) + 1e-9);
-                t = t > FEATURE_BOUND ? FEATURE_BOUND : t;
-                x->x[k + 1] = t < -FEATURE_BOUND ? -FEATURE_BOUND : t;
+                x->x[k + 1] = standard(e->judge, from[group][i].feature, k);
             }
         }
     }
@@ -322,6 +332,53 @@ static void choose(struct estimate *e, struct il_acceptance *out)
     out->shared = all;
 }
 
+/* Keeps for pairs to come what the turns have learnt. */
+static void keep_judge(const struct estimate *e, const struct il_acceptance *out)
+{
+    struct il_judge *judge = e->judge;
+    size_t knots = e->candidates < IL_JUDGE_KNOTS ? e->candidates : IL_JUDGE_KNOTS;
+    for (int k = 0; k < WIDTH; k++) {
+        judge->theta[k] = 0;
+        for (int fold = 0; fold < FOLDS; fold++) {
+            judge->theta[k] += e->theta[fold][k] / FOLDS;
+        }
+    }
+    for (size_t i = 0; i < knots; i++) {
+        uint32_t c = out->order[i * (e->candidates - 1) / (knots > 1 ? knots - 1 : 1)];
+        judge->score[i] = out->score[c];
+        judge->posterior[i] = out->posterior[c];
+    }
+    judge->knots = knots;
+}
+
+double il_judge_pair(const struct il_judge *judge, const double *feature, double *score)
+{
+    size_t low = 0, high = judge->knots;
+    double sum = judge->theta[0];
+    for (int k = 0; k < IL_FEATURES; k++) {
+        sum += judge->theta[k + 1] * standard(judge, feature, k);
+    }
+    *score = sum;
+    while (low < high) { /* the first knot that is not above the score */
+        size_t middle = low + (high - low) / 2;
+        if (judge->score[middle] > sum) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (judge->knots == 0) {
+        return 0;
+    }
+    if (low == 0 || low == judge->knots) {
+        return judge->posterior[low ? low - 1 : 0];
+    }
+    double width = judge->score[low - 1] - judge->score[low];
+    double share = (sum - judge->score[low]) / width;
+    return judge->posterior[low] +
+           share * (judge->posterior[low - 1] - judge->posterior[low]);
+}
+
 /* Decoys above the threshold: their rate, and how far two sides and their small number
    leave the false links open. */
 static void range(const struct estimate *e, double recall_error,
@@ -330,7 +387,7 @@ static void range(const struct estimate *e, double recall_error,
     if (out->accepted == 0) {
         return;
     }
-    double threshold = out->score[out->order[out->accepted - 1]];
+    double threshold = out->threshold = out->score[out->order[out->accepted - 1]];
     double mass[2] = {0}, square = 0, all[2] = {0}, every = 0;
     for (size_t i = e->candidates; i < e->count; i++) {
         const struct example *d = &e->example[i];
@@ -385,7 +442,8 @@ enum il_status il_accept(struct il_frame *frame, const struct il_evidence *evide
     struct estimate e = {.frame = frame,
                          .candidates = evidence->candidates,
                          .size = {(double)rows_a, (double)rows_b},
-                         .recall = recall};
+                         .recall = recall,
+                         .judge = &out->judge};
     memset(out, 0, sizeof *out);
     enum il_status status = estimate_open(&e, evidence, out);
     if (!status && e.candidates) {
@@ -397,6 +455,7 @@ enum il_status il_accept(struct il_frame *frame, const struct il_evidence *evide
             calibrate(&e, turn + 1 < TURNS ? DAMPING : 0);
         }
         choose(&e, out);
+        keep_judge(&e, out);
         range(&e, recall_error, out);
     }
     il_free(e.example);

@@ -5,6 +5,21 @@
 
 #include "src/link/evidence.h"
 
+/* How a pair that was not there is judged: the discriminant of all folds together, and
+   the posterior as a function of its score, linear between knots. */
+#define IL_JUDGE_KNOTS 512
+struct il_judge {
+    double mean[IL_FEATURES], scale[IL_FEATURES]; /* of the features */
+    double theta[IL_FEATURES + 1];                /* constant first */
+    size_t knots;                                 /* 0: nothing is known */
+    double score[IL_JUDGE_KNOTS];                 /* descending */
+    double posterior[IL_JUDGE_KNOTS];
+};
+
+/* Posterior of a pair by its features; *score receives the discriminant. 0 without
+ * knots. */
+double il_judge_pair(const struct il_judge *judge, const double *feature, double *score);
+
 /* What the candidates and decoys of a round say together. */
 struct il_acceptance {
     double *posterior; /* per candidate: estimated probability of being right */
@@ -15,6 +30,8 @@ struct il_acceptance {
     double shared, shared_low, shared_high;          /* estimated, M / recall */
     double decoy_rate; /* share of rows without counterpart that would be linked all the
                           same */
+    double threshold;  /* discriminant of the last one accepted */
+    struct il_judge judge;
 };
 
 void il_acceptance_free(struct il_acceptance *acceptance);

@@ -7,7 +7,7 @@
 /* Linked rows around a row that are looked at, and how many are kept: up to three of the
    kept ones are the pair itself or the row that was taken away. */
 #define AROUND 10
-#define KEEP (AROUND + 3)
+#define KEEP IL_AROUND_KEEP
 /* A pair has so many rows around it, on both sides. */
 #define LOOK_PAIRS (IL_LOOK_ROWS / (2 * AROUND))
 
@@ -23,47 +23,32 @@ void il_evidence_free(struct il_evidence *e)
     memset(e, 0, sizeof *e);
 }
 
-/* What the tasks share. */
-struct collect {
-    struct il_frame *frame;
-    const struct il_side *side[2];
-    const struct il_scores *scores;
-    uint32_t *linked[2]; /* rows of the links, by link */
-    float *link_score;   /* S of every link */
-    uint32_t *around[2]; /* neighbours: positions of links */
-    float *around_value[2];
-    struct il_proposal *proposal;
-    const uint32_t *gone; /* decoys: per proposal the row taken away, of side gone_side */
-    int gone_side;
-    size_t count;
-};
-
 /* Running sums of the pairs (<u, a_i>, <v, b_i>). */
 struct moments {
     double n, x, y, xx, yy, xy, dd;
 };
 
 /* Adds what one end of the pair sees around it: the links nearest to it on its side. */
-static void look_around(const struct collect *c, int side, const uint32_t ends[2],
+static void look_around(const struct il_surroundings *s, int side, const uint32_t ends[2],
                         uint32_t gone, double *density, double *local, struct moments *m)
 {
-    const struct il_simd *simd = c->frame->simd;
-    const struct il_side *other = c->side[!side];
-    const float *self = other->x + ends[!side] * other->d;
+    const float *self = s->x[!side] + ends[!side] * s->ld[!side];
     size_t row = ends[side];
     size_t seen = 0;
     double near = 0, score = 0;
     for (size_t i = 0; i < KEEP && seen < AROUND; i++) {
-        uint32_t link = c->around[side][row * KEEP + i];
+        uint32_t link = s->around[side][row * KEEP + i];
         if (link == IL_INDEX_NONE) {
             break;
         }
-        uint32_t here = c->linked[side][link], there = c->linked[!side][link];
+        uint32_t here = s->mark_row[side][link], there = s->mark_row[!side][link];
         if (here == row || here == gone || there == ends[!side]) {
             continue;
         }
-        double p = c->around_value[side][row * KEEP + i];
-        double q = simd->dot_f32(self, other->x + there * other->d, other->d);
+        size_t at = s->mark_at[!side] ? s->mark_at[!side][link] : link;
+        double p = s->around_value[side][row * KEEP + i];
+        double q =
+            s->simd->dot_f32(self, s->mark[!side] + at * s->mark_ld[!side], s->d[!side]);
         double x = side ? q : p, y = side ? p : q;
         m->n += 1;
         m->x += x;
@@ -73,12 +58,46 @@ static void look_around(const struct collect *c, int side, const uint32_t ends[2
         m->xy += x * y;
         m->dd += (x - y) * (x - y);
         near += p;
-        score += c->link_score[link];
+        score += s->mark_score[link];
         seen++;
     }
     *density = seen ? near / (double)seen : 0;
     *local = seen ? score / (double)seen : 0;
 }
+
+void il_evidence_look(const struct il_surroundings *s, struct il_proposal *p,
+                      int gone_side, uint32_t gone)
+{
+    const uint32_t ends[2] = {p->a, p->b};
+    struct moments m = {0};
+    for (int side = 0; side < 2; side++) {
+        /* A landmark that is not there any more is IL_INDEX_NONE too, and is no row. */
+        uint32_t without = gone_side == side ? gone : IL_INDEX_NONE;
+        without = without == IL_INDEX_NONE ? ends[side] : without;
+        look_around(s, side, ends, without, &p->feature[IL_F_DENSITY_A + side],
+                    &p->feature[IL_F_LOCAL_A + side], &m);
+    }
+    double n = m.n > 0 ? m.n : 1;
+    double vx = m.xx - m.x * m.x / n, vy = m.yy - m.y * m.y / n;
+    double product = vx > 0 && vy > 0 ? vx * vy : 0;
+    p->feature[IL_F_CONSISTENCY] = (m.xy - m.x * m.y / n) / sqrt(product + 1e-12);
+    p->feature[IL_F_DISTORTION] = sqrt(m.dd / n);
+}
+
+/* What the tasks share. */
+struct collect {
+    struct il_frame *frame;
+    const struct il_side *side[2];
+    uint32_t *linked[2]; /* rows of the links, by link */
+    float *link_score;   /* S of every link */
+    uint32_t *around[2]; /* neighbours: positions of links */
+    float *around_value[2];
+    struct il_surroundings surroundings; /* of those above */
+    struct il_proposal *proposal;
+    const uint32_t *gone; /* decoys: per proposal the row taken away, of side gone_side */
+    int gone_side;
+    size_t count;
+};
 
 static void look_task(void *context, size_t task, unsigned thread)
 {
@@ -86,22 +105,11 @@ static void look_task(void *context, size_t task, unsigned thread)
     struct collect *c = context;
     size_t last = (task + 1) * 256 < c->count ? (task + 1) * 256 : c->count;
     for (size_t i = task * 256; i < last; i++) {
-        struct il_proposal *p = &c->proposal[i];
         if (i % LOOK_PAIRS == 0) {
             il_large_look();
         }
-        const uint32_t ends[2] = {p->a, p->b};
-        struct moments m = {0};
-        for (int side = 0; side < 2; side++) {
-            uint32_t gone = c->gone && c->gone_side == side ? c->gone[i] : IL_INDEX_NONE;
-            look_around(c, side, ends, gone, &p->feature[IL_F_DENSITY_A + side],
-                        &p->feature[IL_F_LOCAL_A + side], &m);
-        }
-        double n = m.n > 0 ? m.n : 1;
-        double vx = m.xx - m.x * m.x / n, vy = m.yy - m.y * m.y / n;
-        double product = vx > 0 && vy > 0 ? vx * vy : 0;
-        p->feature[IL_F_CONSISTENCY] = (m.xy - m.x * m.y / n) / sqrt(product + 1e-12);
-        p->feature[IL_F_DISTORTION] = sqrt(m.dd / n);
+        il_evidence_look(&c->surroundings, &c->proposal[i], c->gone_side,
+                         c->gone ? c->gone[i] : IL_INDEX_NONE);
     }
 }
 
@@ -134,12 +142,18 @@ struct removal {
     const struct il_top3 *near;
     const float *radius;
     const struct il_top3 *to;
-    uint32_t own, gone;
+    uint32_t own;
+    uint32_t gone; /* by its name in near */
 };
 
 static float lift(const struct removal *r, uint32_t row)
 {
     return r->radius[row] - il_radius_mean(&r->near[row], r->gone);
+}
+
+static uint32_t name_of(const uint32_t *sampled, uint32_t row)
+{
+    return sampled ? sampled[row] : row;
 }
 
 static int decoy_of(const struct removal *r, const struct il_top3 *from,
@@ -163,11 +177,21 @@ static int decoy_of(const struct removal *r, const struct il_top3 *from,
     return s->csls > rival;
 }
 
-static void propose_decoys(const struct il_scores *s, uint32_t u, uint32_t v,
-                           uint32_t parent, struct il_evidence *e, uint32_t *gone[2])
+void il_evidence_candidate(const struct il_scores *s, uint32_t a, uint32_t b,
+                           uint32_t parent, struct il_proposal *out)
+{
+    const struct standing at = {s->row[a].value[0], s->row[a].value[1],
+                                s->col[b].value[1], s->radius_a[a], s->radius_b[b]};
+    *out = (struct il_proposal){.a = a, .b = b, .parent = parent};
+    score_features(out, &at);
+}
+
+void il_evidence_decoys(const struct il_scores *s, uint32_t u, uint32_t v,
+                        uint32_t parent, struct il_evidence *e, uint32_t *gone[2])
 {
     struct standing at = {0};
-    const struct removal of_v = {s->near_a, s->radius_a, s->col, u, v};
+    const struct removal of_v = {s->near_a, s->radius_a, s->col, u,
+                                 name_of(s->sampled_b, v)};
     if (decoy_of(&of_v, &s->row[u], &at)) {
         uint32_t y = s->row[u].index[1];
         gone[0][e->decoys[0]] = v;
@@ -177,7 +201,8 @@ static void propose_decoys(const struct il_scores *s, uint32_t u, uint32_t v,
         at.radius_b = s->radius_b[y];
         score_features(p, &at);
     }
-    const struct removal of_u = {s->near_b, s->radius_b, s->row, v, u};
+    const struct removal of_u = {s->near_b, s->radius_b, s->row, v,
+                                 name_of(s->sampled_a, u)};
     if (decoy_of(&of_u, &s->col[v], &at)) {
         uint32_t x = s->col[v].index[1];
         float row_next = at.col_next;
@@ -203,12 +228,8 @@ static void propose(const struct il_scores *s, size_t rows, struct il_evidence *
             continue;
         }
         uint32_t parent = (uint32_t)e->candidates++;
-        struct il_proposal *p = &e->candidate[parent];
-        *p = (struct il_proposal){.a = u, .b = v, .parent = parent};
-        score_features(p, &(struct standing){s->row[u].value[0], s->row[u].value[1],
-                                             s->col[v].value[1], s->radius_a[u],
-                                             s->radius_b[v]});
-        propose_decoys(s, u, v, parent, e, gone);
+        il_evidence_candidate(s, u, v, parent, &e->candidate[parent]);
+        il_evidence_decoys(s, u, v, parent, e, gone);
     }
 }
 
@@ -223,6 +244,16 @@ static enum il_status collect_open(struct collect *c, size_t links)
         got = got && c->linked[side] && c->around[side] && c->around_value[side];
     }
     c->link_score = il_alloc(links, sizeof(float));
+    struct il_surroundings *s = &c->surroundings;
+    s->simd = c->frame->simd;
+    s->mark_score = c->link_score;
+    for (int side = 0; side < 2; side++) {
+        s->d[side] = s->ld[side] = s->mark_ld[side] = c->side[side]->d;
+        s->x[side] = s->mark[side] = c->side[side]->x;
+        s->mark_at[side] = s->mark_row[side] = c->linked[side];
+        s->around[side] = c->around[side];
+        s->around_value[side] = c->around_value[side];
+    }
     return got && c->link_score ? IL_OK : IL_ENOMEM;
 }
 
@@ -274,7 +305,7 @@ enum il_status il_evidence_collect(struct il_frame *frame, const struct il_side 
     size_t most = a->rows < b->rows ? a->rows : b->rows;
     uint32_t *gone[2] = {il_alloc(most, sizeof(uint32_t)),
                          il_alloc(most, sizeof(uint32_t))};
-    struct collect c = {.frame = frame, .side = {a, b}, .scores = scores};
+    struct collect c = {.frame = frame, .side = {a, b}};
     size_t landmarks = 0;
     memset(out, 0, sizeof *out);
     out->candidate = il_alloc(most, sizeof *out->candidate);

@@ -49,6 +49,41 @@ struct il_evidence {
 
 void il_evidence_free(struct il_evidence *evidence);
 
+/* Linked rows that are kept for the surroundings of a row: a few of them may turn out to
+   be the pair itself. */
+#define IL_AROUND_KEEP 13
+
+/*
+ * The links nearest to every row on its own side: landmarks. Landmark i is the pair of
+ * rows row[0][i], row[1][i] (IL_INDEX_NONE: not there any more), with the coordinates
+ * mark[side] + at[side][i] ld (at NULL: i ld).
+ */
+struct il_surroundings {
+    const struct il_simd *simd;
+    size_t d[2], ld[2];   /* coordinates, and from row to row, of x */
+    const float *x[2];    /* all rows of the sides */
+    const float *mark[2]; /* landmarks, */
+    size_t mark_ld[2];
+    const uint32_t *mark_at[2];
+    const uint32_t *mark_row[2];
+    const float *mark_score;   /* S of each */
+    const uint32_t *around[2]; /* IL_AROUND_KEEP landmarks a row, nearest first */
+    const float *around_value[2];
+};
+
+/* Fills the features that the surroundings of a pair give, as seen without the row `gone`
+ * of a side (IL_INDEX_NONE: none). */
+void il_evidence_look(const struct il_surroundings *s, struct il_proposal *p,
+                      int gone_side, uint32_t gone);
+
+/* A pair of rows that prefer each other, with the features that the lists give. */
+void il_evidence_candidate(const struct il_scores *s, uint32_t a, uint32_t b,
+                           uint32_t parent, struct il_proposal *out);
+/* The same of its decoys: at most one a side is added to e; gone[side] gets the row that
+ * was taken away. */
+void il_evidence_decoys(const struct il_scores *s, uint32_t a, uint32_t b,
+                        uint32_t parent, struct il_evidence *e, uint32_t *gone[2]);
+
 /* Collects the candidates and decoys of a round. */
 IL_MUST_CHECK enum il_status il_evidence_collect(struct il_frame *frame,
                                                  const struct il_side *a,
@@ -65,5 +100,10 @@ IL_MUST_CHECK enum il_status il_neighbours(struct il_frame *frame,
                                            const struct il_side *side,
                                            const uint32_t *targets, size_t count,
                                            size_t keep, uint32_t *index, float *value);
+/* The same among rows that lie in panels (of side->d coordinates). */
+IL_MUST_CHECK enum il_status il_neighbours_in(struct il_frame *frame,
+                                              const struct il_side *side,
+                                              const struct il_panels *targets,
+                                              size_t keep, uint32_t *index, float *value);
 
 #endif

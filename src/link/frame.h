@@ -44,6 +44,9 @@ struct il_side {
     size_t d;
     float *x;
     double *spectrum;  /* d eigenvalues, descending; NULL when not rotated */
+    size_t dim;        /* coordinates of a row as given */
+    float *mean;       /* dim values that were subtracted; NULL when not centred */
+    float *axes;       /* dim x d; NULL when not rotated */
     uint32_t *given;   /* usable row -> row as given */
     uint64_t *skipped; /* rows as given that are zero or not finite, ascending */
     size_t skipped_count;
@@ -70,6 +73,21 @@ IL_MUST_CHECK enum il_status il_side_prepare(struct il_frame *frame,
                                              const struct il_matrix *m,
                                              const struct il_side_options *options,
                                              struct il_side *out);
+
+/*
+ * Prepares rows that came later as those of a side were that was centred and rotated: the
+ * same row gets the same coordinates. mean and packed (il_map_pack of axes) are the
+ * side's. place[i] = which row of x the i-th is; IL_INDEX_NONE when it is zero or not
+ * finite. x: count x d at most; *kept rows are written.
+ */
+struct il_axes {
+    size_t dim, d;
+    const float *mean, *packed;
+};
+IL_MUST_CHECK enum il_status il_axes_apply(struct il_frame *frame,
+                                           const struct il_axes *axes, const float *rows,
+                                           size_t count, float *x, uint32_t *place,
+                                           size_t *kept);
 
 /* Usable row of a row as given; UINT32_MAX when it was skipped. */
 uint32_t il_side_find(const struct il_side *side, uint64_t row);
@@ -158,6 +176,10 @@ struct il_top3 *il_top3_new(size_t count);
  * memory. */
 float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
                    size_t k_out);
+
+/* The f32 map again, k_in x k_out row-major. */
+void il_map_unpack(const struct il_simd *simd, const float *packed, size_t k_in,
+                   size_t k_out, float *map);
 
 /* out[i] = unit image of row rows[i] (NULL: i) under the part's map; count x k, stride k.
  */

@@ -9,10 +9,13 @@
 
 #include "src/link/accept.h"
 #include "src/link/method.h"
+#include "src/link/model.h"
 #include "src/link/trials.h"
 
-/* Rounds of refinement before the scoring round. */
+/* Rounds of refinement before the scoring round: from the trial starts, and from the
+   links of an earlier bootstrap. */
 #define REFINE 3
+#define REFINE_WARM 1
 #define RIDGE 0.1
 #define SEED_WEIGHT 5
 /* Views of a refining and of the scoring round: the last one gives the posteriors. */
@@ -47,12 +50,14 @@ struct geh {
     struct il_method_job *job;
     struct il_frame *frame;
     struct il_side *a, *b;
-    unsigned views, folds;
+    unsigned views, folds, refine;
     int local;
     struct il_mutual *pairs; /* of the last round */
     size_t pair_count;
     uint32_t *votes; /* per pair of the last round */
     struct il_anchor *anchors;
+    size_t anchor_count; /* of the last round */
+    double recall, recall_error;
     uint32_t *since_b,
         *since; /* per row of A: partner + 1 as an anchor, and since which round */
     uint8_t *touched_a, *touched_b;
@@ -213,7 +218,7 @@ static enum il_status votes_count(struct geh *g)
 static enum il_status round_run(struct geh *g, unsigned round, size_t anchor_count)
 {
     enum il_status status = IL_OK;
-    unsigned replicates = round <= REFINE ? REPLICATES_REFINE : REPLICATES_SCORE;
+    unsigned replicates = round <= g->refine ? REPLICATES_REFINE : REPLICATES_SCORE;
     views_free(g);
     il_scores_free(&g->scores);
     for (unsigned v = 0; v < g->views && !status; v++) {
@@ -410,7 +415,7 @@ static enum il_status result(struct geh *g)
                               .votes = g->votes[c],
                               .opportunities = g->views,
                               .margin = (float)(row < col ? row : col),
-                              .round = kept ? g->since[p->a] : REFINE + 2};
+                              .round = kept ? g->since[p->a] : g->refine + 2};
         right += acc->posterior[c];
         job->report->threshold = acc->posterior[c];
     }
@@ -425,25 +430,26 @@ static enum il_status result(struct geh *g)
     r->shared_high = acc->shared_high;
     r->recall = r->shared > 0 ? (right + (double)seeds) / r->shared : 0;
     r->decoy_rate = acc->decoy_rate;
-    r->rounds = REFINE + 2;
+    r->rounds = g->refine + 2;
     return IL_OK;
 }
 
 static enum il_status refine_and_score(struct geh *g)
 {
     enum il_status status = IL_OK;
-    for (unsigned round = 1; round <= REFINE + 1 && !status; round++) {
+    for (unsigned round = 1; round <= g->refine + 1 && !status; round++) {
         double seconds = il_clock_seconds(), madds = g->frame->multiply_adds;
         size_t anchors = choose_anchors(g, round, round > 1);
-        g->views = round <= REFINE ? VIEWS_REFINE : VIEWS_SCORE;
+        int refine = round <= g->refine;
+        g->views = refine ? VIEWS_REFINE : VIEWS_SCORE;
         g->views = g->job->config->views ? g->job->config->views : g->views;
         status = round_run(g, round, anchors);
+        g->anchor_count = anchors;
         if (!status) {
             seeds_check(g);
         }
-        il_stage_add(g->job, round <= REFINE ? "refine" : "score", seconds, madds);
-        il_frame_progress(g->frame, round <= REFINE ? "refine" : "score", round,
-                          REFINE + 1);
+        il_stage_add(g->job, refine ? "refine" : "score", seconds, madds);
+        il_frame_progress(g->frame, refine ? "refine" : "score", round, g->refine + 1);
     }
     return status;
 }
@@ -463,11 +469,41 @@ static enum il_status accept(struct geh *g)
                      g->scores.col[s->b].index[0] == s->a;
         }
     }
-    double recall = (found + SEEDS_PRIOR) / (right + SEEDS_PRIOR);
     double smooth = (found + 1) / (right + 2);
-    double error = sqrt(smooth * (1 - smooth) / (right + 3));
-    return il_accept(g->frame, &g->evidence, g->a->rows, g->b->rows, recall, error,
-                     &g->acceptance);
+    g->recall = (found + SEEDS_PRIOR) / (right + SEEDS_PRIOR);
+    g->recall_error = sqrt(smooth * (1 - smooth) / (right + 3));
+    if (g->job->warm) { /* no trials: every seed is tested once, here */
+        g->job->report->seeds_tested = (size_t)right;
+        g->job->report->seeds_found = (size_t)found;
+    }
+    return il_accept(g->frame, &g->evidence, g->a->rows, g->b->rows, g->recall,
+                     g->recall_error, &g->acceptance);
+}
+
+/* What rows to come need. The anchors must still be those of the last round. */
+static enum il_status keep_model(struct geh *g)
+{
+    const struct il_model_parts parts = {.a = g->a,
+                                         .b = g->b,
+                                         .keys = g->job->keys,
+                                         .views = g->view,
+                                         .view_count = g->views,
+                                         .anchors = g->anchors,
+                                         .anchor_count = g->anchor_count,
+                                         .scores = &g->scores,
+                                         .evidence = &g->evidence,
+                                         .recall = g->recall,
+                                         .recall_error = g->recall_error};
+    return g->job->keys ? il_model_make(&g->job->model, g->frame, &parts) : IL_OK;
+}
+
+/* The pairs of an earlier bootstrap stand for a start. */
+static void start_warm(struct geh *g)
+{
+    g->pair_count = g->job->warm_count;
+    for (size_t i = 0; i < g->pair_count; i++) {
+        g->pairs[i] = (struct il_mutual){.a = g->job->warm[i].a, .b = g->job->warm[i].b};
+    }
 }
 
 enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_side *b)
@@ -485,7 +521,11 @@ enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_si
     job->report->local = g->local;
     double seconds = il_clock_seconds(), madds = job->frame->multiply_adds;
     enum il_status status = geh_open(g);
-    status = status ? status : start(g);
+    g->refine = job->warm ? REFINE_WARM : REFINE;
+    if (!status && job->warm) {
+        start_warm(g);
+    }
+    status = status || job->warm ? status : start(g);
     il_stage_add(job, "start", seconds, madds);
     il_frame_progress(g->frame, "start", 1, 1);
     status = status ? status : refine_and_score(g);
@@ -494,6 +534,7 @@ enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_si
     status =
         status ? status : il_evidence_collect(g->frame, a, b, &g->scores, &g->evidence);
     status = status ? status : accept(g);
+    status = status ? status : keep_model(g);
     status = status ? status : check_links(g);
     status = status ? status : result(g);
     il_stage_add(job, "accept", seconds, madds);

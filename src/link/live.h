@@ -99,6 +99,7 @@ void il_live_links(const struct il_live *live, il_live_change_fn *each, void *co
 struct il_live_info {
     uint64_t rows[2];
     uint64_t links;   /* seeds included */
+    uint64_t seeds;   /* of them */
     double precision; /* mean posterior of the links that are not seeds */
     double shared, decoy_rate, threshold; /* of the last calibration */
     uint64_t calibrations;

@@ -58,17 +58,24 @@ static void local_close(struct local *l)
     }
 }
 
-static enum il_status local_open(struct local *l)
+/* What k-means needs; near has room for the sample and `most` rows. */
+static enum il_status cluster_open(struct local *l, size_t most)
 {
-    size_t most = l->rows[0] > l->rows[1] ? l->rows[0] : l->rows[1];
     most = l->sample_count > most ? l->sample_count : most;
     l->point = il_alloc(l->sample_count * l->d, sizeof *l->point);
     l->centre = il_alloc(l->clusters * l->d, sizeof *l->centre);
     l->half = il_alloc(l->clusters, sizeof *l->half);
     l->near = il_top3_new(most);
+    return l->point && l->centre && l->half && l->near ? IL_OK : IL_ENOMEM;
+}
+
+static enum il_status local_open(struct local *l)
+{
+    enum il_status status =
+        cluster_open(l, l->rows[0] > l->rows[1] ? l->rows[0] : l->rows[1]);
     l->row = il_top3_new(l->rows[0]);
     l->col = il_top3_new(l->rows[1]);
-    int got = l->point && l->centre && l->half && l->near && l->row && l->col;
+    int got = !status && l->row && l->col;
     for (int side = 0; side < 2; side++) {
         struct members *m = &l->members[side];
         m->row = il_alloc(l->rows[side] * l->options->nearest, sizeof *m->row);
@@ -272,30 +279,68 @@ static enum il_status match_all(struct il_frame *frame, const struct il_signatur
     return status;
 }
 
-enum il_status il_match_local(struct il_frame *frame, const struct il_signature *a,
-                              size_t n, const struct il_signature *b, size_t m,
-                              const struct il_local_options *options, uint64_t round,
-                              struct il_top3 *row, struct il_top3 *col)
+/* Clusters of a partition, and the rows that k-means sees; 0 when all rows meet. */
+static size_t cluster_count(size_t n, size_t m, const struct il_local_options *options,
+                            size_t *sample)
 {
     size_t least = n < m ? n : m;
     double mean = sqrt((double)n * (double)m) * options->nearest;
     size_t clusters = (size_t)(mean / (double)options->rows);
     clusters = clusters < CLUSTERS_MAX ? clusters : CLUSTERS_MAX;
-    size_t sample = 2 * (clusters * SAMPLE_PER_CENTRE / 2);
-    sample = sample < 2 * least ? sample : 2 * least;
+    *sample = 2 * (clusters * SAMPLE_PER_CENTRE / 2);
+    *sample = *sample < 2 * least ? *sample : 2 * least;
     /* Each row meets nearest^2 / clusters of the other side, a replicate. */
-    if (clusters <= (size_t)options->nearest * options->nearest * options->replicates ||
-        sample < clusters) {
-        return match_all(frame, a, n, b, m, row, col);
-    }
-    struct local l = {.frame = frame,
-                      .sig = {*a, *b},
-                      .rows = {n, m},
-                      .options = options,
-                      .clusters = clusters,
-                      .sample_count = sample};
+    size_t dear = (size_t)options->nearest * options->nearest * options->replicates;
+    return clusters <= dear || *sample < clusters ? 0 : clusters;
+}
+
+/* What both calls below begin with. */
+static struct local local_make(struct il_frame *frame, const struct il_signature *a,
+                               size_t n, const struct il_signature *b, size_t m,
+                               const struct il_local_options *options)
+{
+    struct local l = {
+        .frame = frame, .sig = {*a, *b}, .rows = {n, m}, .options = options};
+    l.clusters = cluster_count(n, m, options, &l.sample_count);
     for (size_t p = 0; p < a->parts; p++) {
         l.d += a->part[p].d;
+    }
+    return l;
+}
+
+size_t il_local_clusters(size_t n, size_t m, const struct il_local_options *options)
+{
+    size_t sample;
+    return cluster_count(n, m, options, &sample);
+}
+
+enum il_status il_local_centres(struct il_frame *frame, const struct il_signature *a,
+                                size_t n, const struct il_signature *b, size_t m,
+                                const struct il_local_options *options, uint64_t round,
+                                float *centre)
+{
+    struct local l = local_make(frame, a, n, b, m, options);
+    size_t cells = l.clusters * l.d;
+    enum il_status status = cluster_open(&l, 0);
+    for (unsigned r = 0; r < options->replicates && !status; r++) {
+        struct il_rng rng = il_rng_make(frame->seed, round, r, IL_FOR_LOCAL);
+        status = cluster(&l, &rng);
+        if (!status) {
+            memcpy(centre + r * cells, l.centre, cells * sizeof *centre);
+        }
+    }
+    local_close(&l);
+    return status;
+}
+
+enum il_status il_match_local(struct il_frame *frame, const struct il_signature *a,
+                              size_t n, const struct il_signature *b, size_t m,
+                              const struct il_local_options *options, uint64_t round,
+                              struct il_top3 *row, struct il_top3 *col)
+{
+    struct local l = local_make(frame, a, n, b, m, options);
+    if (l.clusters == 0) {
+        return match_all(frame, a, n, b, m, row, col);
     }
     enum il_status status = local_open(&l);
     for (unsigned r = 0; r < options->replicates && !status; r++) {
@@ -304,7 +349,7 @@ enum il_status il_match_local(struct il_frame *frame, const struct il_signature 
         for (int side = 0; side < 2 && !status; side++) {
             status = join(&l, side);
         }
-        for (size_t c = 0; c < clusters && !status; c++) {
+        for (size_t c = 0; c < l.clusters && !status; c++) {
             status = match_cluster(&l, c, row, col);
         }
     }

@@ -34,4 +34,15 @@ IL_MUST_CHECK enum il_status il_match_local(struct il_frame *frame,
                                             uint64_t round, struct il_top3 *row,
                                             struct il_top3 *col);
 
+/* Clusters of each partition that il_match_local would take; 0: all rows meet. */
+size_t il_local_clusters(size_t n, size_t m, const struct il_local_options *options);
+
+/* The centres of its partitions: replicates x clusters x coordinates. IL_ENOMEM;
+ * IL_ECANCEL. */
+IL_MUST_CHECK enum il_status il_local_centres(struct il_frame *frame,
+                                              const struct il_signature *a, size_t n,
+                                              const struct il_signature *b, size_t m,
+                                              const struct il_local_options *options,
+                                              uint64_t round, float *centre);
+
 #endif

@@ -4,6 +4,7 @@
 #define IL_METHOD_H
 
 #include "src/link/frame.h"
+#include "src/link/live.h"
 
 /* Fewer usable seeds than this start nothing. */
 #define IL_SEEDS_MIN 3
@@ -25,6 +26,12 @@ struct il_method_job {
     const struct il_anchor *seeds; /* usable rows, weight 1, no row twice */
     size_t seed_count;
     uint8_t *seed_wrong; /* per seed; the method sets 1 for those it sets aside */
+    /* geh: pairs of an earlier bootstrap to start from; NULL: trial starts */
+    const struct il_anchor *warm;
+    size_t warm_count;
+    /* geh: keys of the rows as given, of both sides: a model is wanted; NULL: none */
+    const uint64_t *const *keys;
+    struct il_model *model; /* result, when it was wanted and not refused */
     struct il_link_report
         *report;            /* precision, shared, rounds, stages ... are filled in */
     struct il_found *links; /* result: no seed rows in it; any order */

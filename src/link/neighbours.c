@@ -42,26 +42,23 @@ static void search_task(void *context, size_t task, unsigned thread)
     simd->topk_f32(&block);
 }
 
-enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
-                             const uint32_t *targets, size_t count, size_t keep,
-                             uint32_t *index, float *value)
+enum il_status il_neighbours_in(struct il_frame *frame, const struct il_side *side,
+                                const struct il_panels *targets, size_t keep,
+                                uint32_t *index, float *value)
 {
-    const struct il_signature plain = {
-        .part = {{side->x, side->d, NULL, side->d, 0}}, .parts = 1, .scale = 1};
-    struct il_panels panels = {0};
     unsigned threads = il_pool_threads(frame->pool);
+    size_t rows = side->rows < ROWS ? side->rows : ROWS, count = targets->rows;
     struct search *s = il_alloc_zero(1, sizeof *s);
     enum il_status status = s ? IL_OK : IL_ENOMEM;
-    status = status ? status : il_panels_build(frame, &plain, targets, count, &panels);
     for (unsigned t = 0; t < threads && !status; t++) {
-        s->packed[t] = il_alloc((ROWS + frame->simd->mr) * side->d, sizeof(float));
-        s->scratch[t] = il_alloc(il_topk_scratch(keep, side->d, ROWS, count), 1);
+        s->packed[t] = il_alloc((rows + frame->simd->mr) * side->d, sizeof(float));
+        s->scratch[t] = il_alloc(il_topk_scratch(keep, side->d, rows, count), 1);
         status = s->packed[t] && s->scratch[t] ? IL_OK : IL_ENOMEM;
     }
     if (!status) {
         s->frame = frame;
         s->side = side;
-        s->panels = &panels;
+        s->panels = targets;
         s->keep = keep;
         s->index = index;
         s->value = value;
@@ -74,6 +71,18 @@ enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
         il_free(s->scratch[t]);
     }
     il_free(s);
+    return status;
+}
+
+enum il_status il_neighbours(struct il_frame *frame, const struct il_side *side,
+                             const uint32_t *targets, size_t count, size_t keep,
+                             uint32_t *index, float *value)
+{
+    const struct il_signature plain = {
+        .part = {{side->x, side->d, NULL, side->d, 0}}, .parts = 1, .scale = 1};
+    struct il_panels panels = {0};
+    enum il_status status = il_panels_build(frame, &plain, targets, count, &panels);
+    status = status ? status : il_neighbours_in(frame, side, &panels, keep, index, value);
     il_panels_free(&panels);
     return status;
 }

@@ -91,8 +91,16 @@ struct run {
     size_t *seed_given; /* usable seed -> seed as given */
     size_t seed_count;
     uint8_t *seed_wrong;
+    const struct il_warm *warm_given; /* NULL: none */
+    struct il_anchor *warm;           /* on usable rows */
+    size_t warm_count;
+    const uint64_t *const *keys; /* NULL: no model is wanted */
+    struct il_model *model;
     struct il_linking *result;
 };
+
+/* Links more likely wrong than right start nothing. */
+#define WARM_POSTERIOR_MIN 0.5
 
 static enum il_status run_seeds(struct run *run)
 {
@@ -113,6 +121,24 @@ static enum il_status run_seeds(struct run *run)
     run->result->report.seeds = run->given_count;
     run->result->report.seeds_usable = run->seed_count;
     return IL_OK;
+}
+
+static enum il_status run_warm(struct run *run)
+{
+    const struct il_warm *given = run->warm_given;
+    if (!given) {
+        return IL_OK;
+    }
+    run->warm = il_alloc(given->count, sizeof *run->warm);
+    for (size_t i = 0; run->warm && i < given->count; i++) {
+        uint32_t a = il_side_find(&run->side[0], given->links[i].a);
+        uint32_t b = il_side_find(&run->side[1], given->links[i].b);
+        if (a != UINT32_MAX && b != UINT32_MAX &&
+            given->links[i].posterior > WARM_POSTERIOR_MIN) {
+            run->warm[run->warm_count++] = (struct il_anchor){a, b, 1};
+        }
+    }
+    return run->warm ? IL_OK : IL_ENOMEM;
 }
 
 /* Best first: seeds, then links by posterior, margin and row numbers. */
@@ -226,11 +252,15 @@ static enum il_status run_method(struct run *run, const struct il_matrix *a,
     enum il_status status = il_side_prepare(&run->frame, a, &options, &run->side[0]);
     status = status ? status : il_side_prepare(&run->frame, b, &options, &run->side[1]);
     status = status ? status : run_seeds(run);
+    status = status ? status : run_warm(run);
     il_stage_add(&job, "prepare", seconds, 0);
     if (!status) {
         job.seeds = run->seeds;
         job.seed_count = run->seed_count;
         job.seed_wrong = run->seed_wrong;
+        job.warm = run->warm;
+        job.warm_count = run->warm_count;
+        job.keys = run->keys;
         status = run->seed_count < IL_SEEDS_MIN ? refuse_few(report)
                  : geh ? il_geh(&job, &run->side[0], &run->side[1])
                        : run_published(run, a, b, &job);
@@ -240,6 +270,7 @@ static enum il_status run_method(struct run *run, const struct il_matrix *a,
         status = made ? made : status;
     }
     il_free(job.links);
+    run->model = job.model;
     return status;
 }
 
@@ -251,17 +282,18 @@ static void run_close(struct run *run)
     il_free(run->seeds);
     il_free(run->seed_given);
     il_free(run->seed_wrong);
+    il_free(run->warm);
 }
 
-enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
-                           const struct il_matrix *b, const struct il_pair *seeds,
-                           size_t seed_count, const struct il_link_config *config,
-                           struct il_error *error)
+static enum il_status link_run(struct il_linking **out, struct il_model **model,
+                               const struct il_matrix *a, const struct il_matrix *b,
+                               struct run run, struct il_error *error)
 {
-    struct il_link_config defaults;
-    il_link_config_init(&defaults);
-    config = config ? config : &defaults;
+    const struct il_link_config *config = run.config;
+    const struct il_pair *seeds = run.given;
+    size_t seed_count = run.given_count;
     *out = NULL;
+    *model = NULL;
     enum il_status status = il_check_config(config, error);
     status = status ? status : il_check_sides(a, b, error);
     status = status ? status : il_check_seeds(seeds, seed_count, a, b, error);
@@ -269,7 +301,6 @@ enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
         return status;
     }
     double began = il_clock_seconds();
-    struct run run = {.config = config, .given = seeds, .given_count = seed_count};
     run.frame = (struct il_frame){.simd = il_simd(),
                                   .seed = config->seed,
                                   .scope = config->scope,
@@ -288,6 +319,10 @@ enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
         run.result->report.seconds = il_clock_seconds() - began;
     }
     run_close(&run);
+    if (status) {
+        il_model_free(&run.model);
+    }
+    *model = run.model;
     if (status && status != IL_EBOOTSTRAP) {
         il_link_close(&run.result);
         return il_fail(error, status, "link: %s", il_status_text(status));
@@ -297,4 +332,31 @@ enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
     }
     *out = run.result;
     return status;
+}
+
+enum il_status il_link_run(struct il_linking **out, const struct il_matrix *a,
+                           const struct il_matrix *b, const struct il_pair *seeds,
+                           size_t seed_count, const struct il_link_config *config,
+                           struct il_error *error)
+{
+    struct il_link_config defaults;
+    struct il_model *model;
+    il_link_config_init(&defaults);
+    const struct run run = {
+        .config = config ? config : &defaults, .given = seeds, .given_count = seed_count};
+    return link_run(out, &model, a, b, run, error);
+}
+
+enum il_status il_link_model(struct il_linking **out, struct il_model **model,
+                             const struct il_matrix *a, const struct il_matrix *b,
+                             const uint64_t *const keys[2], const struct il_pair *seeds,
+                             size_t seed_count, const struct il_warm *warm,
+                             const struct il_link_config *config, struct il_error *error)
+{
+    const struct run run = {.config = config,
+                            .given = seeds,
+                            .given_count = seed_count,
+                            .warm_given = warm,
+                            .keys = keys};
+    return link_run(out, model, a, b, run, error);
 }

@@ -33,6 +33,8 @@ void il_side_free(struct il_side *side)
 {
     il_free(side->x);
     il_free(side->spectrum);
+    il_free(side->mean);
+    il_free(side->axes);
     il_free(side->given);
     il_free(side->skipped);
     memset(side, 0, sizeof *side);
@@ -66,7 +68,7 @@ static int row_unit(float *x, size_t d)
 /* Copies the usable rows, each of length 1, and lists the others. */
 static enum il_status take_rows(const struct il_matrix *m, struct il_side *out)
 {
-    out->d = m->dim;
+    out->dim = out->d = m->dim;
     out->x = il_alloc(m->rows * m->dim, sizeof *out->x);
     out->given = il_alloc(m->rows, sizeof *out->given);
     out->skipped = il_alloc(m->rows, sizeof *out->skipped);
@@ -88,14 +90,23 @@ static enum il_status take_rows(const struct il_matrix *m, struct il_side *out)
     return IL_OK;
 }
 
+/* Unit rows less their mean, unit again. */
+static void centre_block(const struct il_simd *simd, const float *mean, size_t d,
+                         float *x, size_t count)
+{
+    for (size_t u = 0; u < count; u++) {
+        simd->axpy_f32(-1, mean, x + u * d, d);
+    }
+    simd->normalise_f32(x, count, d, d);
+}
+
 static enum il_status centre_rows(const struct il_simd *simd, struct il_side *side)
 {
     size_t d = side->d;
     double *mean = il_alloc_zero(d, sizeof *mean);
-    float *mean32 = il_alloc(d, sizeof *mean32);
-    if (!mean || !mean32) {
+    side->mean = il_alloc(d, sizeof *side->mean);
+    if (!mean || !side->mean) {
         il_free(mean);
-        il_free(mean32);
         return IL_ENOMEM;
     }
     for (size_t i = 0; i < side->rows; i++) {
@@ -107,18 +118,14 @@ static enum il_status centre_rows(const struct il_simd *simd, struct il_side *si
         }
     }
     for (size_t k = 0; k < d; k++) {
-        mean32[k] = side->rows ? (float)(mean[k] / (double)side->rows) : 0;
+        side->mean[k] = side->rows ? (float)(mean[k] / (double)side->rows) : 0;
     }
     for (size_t i = 0; i < side->rows; i += BLOCK) {
         size_t last = i + BLOCK < side->rows ? i + BLOCK : side->rows;
-        for (size_t u = i; u < last; u++) {
-            simd->axpy_f32(-1, mean32, side->x + u * d, d);
-        }
-        simd->normalise_f32(side->x + i * d, last - i, d, d);
+        centre_block(simd, side->mean, d, side->x + i * d, last - i);
         il_large_look();
     }
     il_free(mean);
-    il_free(mean32);
     return IL_OK;
 }
 
@@ -167,8 +174,9 @@ static enum il_status rotate(struct il_frame *frame, struct il_side *side, size_
     float *rotated = il_alloc(side->rows * columns, sizeof *rotated);
     float *packed = NULL;
     side->spectrum = il_alloc(d, sizeof *side->spectrum);
+    side->axes = il_alloc(d * columns, sizeof *side->axes);
     enum il_status status = IL_ENOMEM;
-    if (!axes || !map || !rotated || !side->spectrum) {
+    if (!axes || !map || !rotated || !side->spectrum || !side->axes) {
         goto out;
     }
     status = il_covariance(frame, side, axes);
@@ -180,6 +188,7 @@ static enum il_status rotate(struct il_frame *frame, struct il_side *side, size_
         side->spectrum[i] /= side->rows ? (double)side->rows : 1;
         for (size_t k = 0; k < columns; k++) {
             map[i * columns + k] = axes[k * d + i];
+            side->axes[i * columns + k] = (float)axes[k * d + i];
         }
     }
     packed = il_map_pack(frame->simd, map, d, columns);
@@ -215,6 +224,28 @@ enum il_status il_side_prepare(struct il_frame *frame, const struct il_matrix *m
     if (status) {
         il_side_free(out);
     }
+    return status;
+}
+
+enum il_status il_axes_apply(struct il_frame *frame, const struct il_axes *axes,
+                             const float *rows, size_t count, float *x, uint32_t *place,
+                             size_t *kept)
+{
+    size_t dim = axes->dim;
+    float *unit = il_alloc(count * dim, sizeof *unit);
+    *kept = 0;
+    if (!unit) {
+        return IL_ENOMEM;
+    }
+    for (size_t i = 0; i < count; i++) {
+        float *to = unit + *kept * dim;
+        memcpy(to, rows + i * dim, dim * sizeof *to);
+        place[i] = row_unit(to, dim) ? (uint32_t)(*kept)++ : IL_INDEX_NONE;
+    }
+    centre_block(frame->simd, axes->mean, dim, unit, *kept);
+    const struct il_part part = {unit, dim, axes->packed, axes->d, 0};
+    enum il_status status = il_map_rows(frame, &part, NULL, *kept, x);
+    il_free(unit);
     return status;
 }
 

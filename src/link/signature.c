@@ -40,6 +40,17 @@ float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
     return out;
 }
 
+void il_map_unpack(const struct il_simd *simd, const float *packed, size_t k_in,
+                   size_t k_out, float *map)
+{
+    size_t w = simd->nr;
+    for (size_t j = 0; j < k_out; j++) {
+        for (size_t q = 0; q < k_in; q++) {
+            map[q * k_out + j] = packed[(j / w * k_in + q) * w + j % w];
+        }
+    }
+}
+
 /* Scratch of one thread: panels of rows, signed rows; of a match in bytes. */
 struct scratch {
     float *panels, *sign;

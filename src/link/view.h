@@ -49,6 +49,8 @@ struct il_scores {
     float *image_a, *image_b; /* n x d_b, m x d_a */
     float *radius_a, *radius_b;
     struct il_top3 *near_a, *near_b; /* the neighbours that the radii were measured on */
+    /* Per row: its name in the near lists of the other side; NULL: the row's number. */
+    const uint32_t *sampled_a, *sampled_b;
     struct il_top3 *row, *col;
 };
 
