@@ -237,6 +237,31 @@ static void merge(struct il_top3 *to, const struct il_top3 *from)
     }
 }
 
+/* The lists of a cluster go into those of all rows: its rows first, then its columns. */
+struct merging {
+    const struct local *l;
+    const uint32_t *rows, *cols;
+    size_t n, m;
+    struct il_top3 *row, *col;
+};
+
+#define MERGE_BLOCK 512
+
+static void merge_task(void *context, size_t task, unsigned thread)
+{
+    (void)thread;
+    const struct merging *g = context;
+    size_t all = g->n + g->m, last = (task + 1) * MERGE_BLOCK;
+    last = last < all ? last : all;
+    for (size_t i = task * MERGE_BLOCK; i < last; i++) {
+        if (i < g->n) {
+            merge(&g->row[g->rows[i]], &g->l->row[g->rows[i]]);
+        } else {
+            merge(&g->col[g->cols[i - g->n]], &g->l->col[i - g->n]);
+        }
+    }
+}
+
 static enum il_status match_cluster(struct local *l, size_t c, struct il_top3 *row,
                                     struct il_top3 *col)
 {
@@ -259,11 +284,10 @@ static enum il_status match_cluster(struct local *l, size_t c, struct il_top3 *r
     status = status ? status
                     : il_match(l->frame, &l->sig[0], rows, n, &panels, l->row, l->col);
     il_panels_free(&panels);
-    for (size_t i = 0; i < n && !status; i++) {
-        merge(&row[rows[i]], &l->row[rows[i]]);
-    }
-    for (size_t j = 0; j < m && !status; j++) {
-        merge(&col[cols[j]], &l->col[j]);
+    if (!status) {
+        struct merging g = {l, rows, cols, n, m, row, col};
+        il_pool_run(l->frame->pool, (n + m + MERGE_BLOCK - 1) / MERGE_BLOCK, merge_task,
+                    &g);
     }
     return status;
 }
