@@ -202,6 +202,7 @@ static enum il_status take_centres(struct il_model *m, struct il_frame *frame,
         .parts = 2};
     struct il_local_options options;
     il_local_options_init(&options);
+    options.rows = IL_MODEL_CLUSTER_ROWS;
     options.replicates = IL_MODEL_REPLICATES;
     m->replicates = options.replicates;
     m->nearest = options.nearest;

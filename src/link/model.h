@@ -9,8 +9,9 @@
 /* Rows of a side that radii are measured on, and landmarks, at most. */
 #define IL_MODEL_SAMPLES 1000
 #define IL_MODEL_LANDMARKS 8192
-/* Partitions in which the rows of large sides meet. */
+/* Partitions in which the rows of large sides meet, and rows of a side in a cluster. */
 #define IL_MODEL_REPLICATES 2
+#define IL_MODEL_CLUSTER_ROWS 500
 
 /*
  * Side s has rows of dim[s] coordinates as given and of d[s] when prepared. A signature

@@ -76,7 +76,7 @@ static size_t total_bytes(const struct section *s, size_t count)
 
 static void put_header(const struct il_model *m, unsigned char *p)
 {
-    memcpy(p, MAGIC, 8);
+    store_u64(p, load_u64((const unsigned char *)MAGIC));
     store_u32(p + 8, VERSION);
     store_u32(p + AT_VIEWS, m->views);
     store_u32(p + AT_FOLDS, m->folds);
