@@ -205,6 +205,9 @@ enum il_status il_view_images(struct il_frame *frame, const struct il_view *view
                 rows[count++] = (uint32_t)u;
             }
         }
+        if (count == 0) {
+            continue;
+        }
         const struct il_part part = {from->x, from->d, view->map[side][f], k, 0};
         status = il_map_rows(frame, &part, rows, count, image);
         if (!status) {
