@@ -15,7 +15,7 @@
 
 struct block_reader {
     struct il_reader reader;
-    struct il_stream *stream;
+    struct il_input *stream;
     struct il_layout layout;
     uint64_t given; /* rows */
     struct il_bytes ids;
@@ -105,13 +105,13 @@ static enum il_status cut_short(const struct block_reader *b, size_t have,
         return il_fail(error, IL_EFORMAT,
                        "%s, byte %" PRIu64 ": %zu bytes after %" PRIu64
                        " rows, wanted %zu a row (row length %zu)",
-                       il_stream_name(b->stream), il_stream_at(b->stream) - have, have,
+                       il_input_name(b->stream), il_input_at(b->stream) - have, have,
                        b->given, l->stride_bytes, l->dim);
     return il_fail(
         error, IL_EFORMAT,
         "%s, byte %" PRIu64 ": %" PRIu64
         " bytes of rows, wanted %zu (%zu rows of %zu %s): the file is cut short",
-        il_stream_name(b->stream), l->offset, il_stream_at(b->stream) - l->offset,
+        il_input_name(b->stream), l->offset, il_input_at(b->stream) - l->offset,
         l->block_bytes, l->rows, l->dim, il_dtype_text(l->type));
 }
 
@@ -120,7 +120,7 @@ static enum il_status read_plain(struct block_reader *b, size_t most, float *row
                                  size_t *count, struct il_error *error)
 {
     size_t stride = b->layout.stride_bytes, got = 0;
-    enum il_status status = il_stream_read(b->stream, rows, most * stride, &got, error);
+    enum il_status status = il_input_read(b->stream, rows, most * stride, &got, error);
     if (status != IL_OK)
         return status;
     *count = got / stride;
@@ -137,25 +137,25 @@ static enum il_status read_converted(struct block_reader *b, size_t most, float 
         unsigned char *data = NULL;
         size_t have = 0, wanted = most - *count < at_once ? most - *count : at_once;
         enum il_status status =
-            il_stream_look(b->stream, wanted * stride, &data, &have, error);
+            il_input_look(b->stream, wanted * stride, &data, &have, error);
         if (status != IL_OK)
             return status;
         size_t whole = have / stride < wanted ? have / stride : wanted;
         if (l->lead_bytes > 0 && whole > 0) {
             status = il_vecs_check(l, data, b->given + *count, whole,
-                                   il_stream_name(b->stream), error);
+                                   il_input_name(b->stream), error);
             if (status != IL_OK)
                 return status;
         }
         convert(l, data, whole, rows + *count * l->dim);
-        il_stream_take(b->stream, whole * stride);
+        il_input_take(b->stream, whole * stride);
         *count += whole;
         if (whole == wanted)
             continue;
         if (l->rows == 0 && have % stride == 0)
             break;
         size_t rest = have - whole * stride;
-        il_stream_take(b->stream, rest);
+        il_input_take(b->stream, rest);
         b->given += *count;
         return cut_short(b, rest, error);
     }
@@ -192,19 +192,19 @@ static enum il_status check_end(struct block_reader *b, struct il_error *error)
     unsigned char *data = NULL;
     size_t have = 0;
     /* The size of a file was compared when it was opened. */
-    if (l->rows == 0 || il_stream_size(b->stream) != IL_SIZE_UNKNOWN)
+    if (l->rows == 0 || il_input_size(b->stream) != IL_SIZE_UNKNOWN)
         return IL_OK;
     uint64_t end = l->offset + l->block_bytes + l->tail_bytes;
-    enum il_status status = il_stream_skip(b->stream, end, error);
+    enum il_status status = il_input_skip(b->stream, end, error);
     if (status == IL_OK)
-        status = il_stream_look(b->stream, 1, &data, &have, error);
+        status = il_input_look(b->stream, 1, &data, &have, error);
     if (status != IL_OK || have == 0)
         return status;
     return il_fail(
         error, IL_EFORMAT,
         "%s, byte %" PRIu64 ": the file goes on, wanted its end after %zu rows "
         "of %zu %s: it is longer than its header says",
-        il_stream_name(b->stream), end, l->rows, l->dim, il_dtype_text(l->type));
+        il_input_name(b->stream), end, l->rows, l->dim, il_dtype_text(l->type));
 }
 
 static enum il_status next(struct il_reader *reader, size_t most, float *rows,
@@ -233,18 +233,18 @@ static void reader_close(struct il_reader *reader)
     il_free(reader);
 }
 
-enum il_status il_block_reader_open(struct il_reader **out, struct il_stream *stream,
+enum il_status il_block_reader_open(struct il_reader **out, struct il_input *stream,
                                     const struct il_layout *layout,
                                     const struct il_bytes *ids, struct il_error *error)
 {
     *out = NULL;
-    enum il_status status = il_stream_skip(stream, layout->offset, error);
+    enum il_status status = il_input_skip(stream, layout->offset, error);
     if (status != IL_OK)
         return status;
     struct block_reader *b = il_alloc_zero(1, sizeof(*b));
     if (!b)
         return il_fail(error, IL_ENOMEM, "%s: no memory to read it",
-                       il_stream_name(stream));
+                       il_input_name(stream));
     b->reader = (struct il_reader){.dim = layout->dim,
                                    .rows = layout->rows > 0 ? layout->rows : UINT64_MAX,
                                    .has_ids = layout->ids_offset > 0,

@@ -48,14 +48,14 @@ static enum il_status next_record(struct csv_reader *r, struct record *out,
             return status;
         if (out->bytes > 0 && !(out->bytes == 1 && out->text[0] == '\r'))
             return IL_OK;
-        il_stream_take(lines->stream, out->whole);
+        il_input_take(lines->stream, out->whole);
         lines->line++;
     }
 }
 
 static void take_record(struct csv_reader *r, const struct record *record)
 {
-    il_stream_take(r->lines.stream, record->whole);
+    il_input_take(r->lines.stream, record->whole);
     r->lines.line += record->lines;
 }
 
@@ -65,7 +65,7 @@ static struct il_json place_of(const struct csv_reader *r, const struct record *
     return (struct il_json){.at = record->text,
                             .start = record->text,
                             .end = record->text + record->bytes,
-                            .name = il_stream_name(r->lines.stream),
+                            .name = il_input_name(r->lines.stream),
                             .line = record->line,
                             .error = error};
 }
@@ -229,7 +229,7 @@ static enum il_status copy_record(const struct csv_reader *r, struct record *rec
     *copy = il_alloc(record->bytes + 1, 1);
     if (!*copy)
         return il_fail(error, IL_ENOMEM, "%s: no memory for a line of %zu bytes",
-                       il_stream_name(r->lines.stream), record->bytes);
+                       il_input_name(r->lines.stream), record->bytes);
     memcpy(*copy, record->text, record->bytes);
     (*copy)[record->bytes] = 0;
     record->text = *copy;
@@ -269,7 +269,7 @@ static enum il_status read_first(struct csv_reader *r, const char *column,
 out:
     if (status == IL_OK && dim == 0)
         return il_fail(error, IL_EFORMAT, "%s: 0 rows, wanted at least 1",
-                       il_stream_name(r->lines.stream));
+                       il_input_name(r->lines.stream));
     return status;
 }
 
@@ -278,14 +278,14 @@ static void reader_close(struct il_reader *reader)
     il_free(reader);
 }
 
-enum il_status il_csv_reader_open(struct il_reader **out, struct il_stream *stream,
+enum il_status il_csv_reader_open(struct il_reader **out, struct il_input *stream,
                                   const char *column, struct il_error *error)
 {
     *out = NULL;
     struct csv_reader *r = il_alloc_zero(1, sizeof(*r));
     if (!r)
         return il_fail(error, IL_ENOMEM, "%s: no memory to read it",
-                       il_stream_name(stream));
+                       il_input_name(stream));
     r->reader =
         (struct il_reader){.rows = UINT64_MAX, .next = next, .close = reader_close};
     enum il_status status = il_lines_begin(&r->lines, stream, error);

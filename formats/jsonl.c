@@ -102,7 +102,7 @@ static enum il_status read_object(const struct jsonl *r, char *text, size_t byte
     struct il_json json = {.at = text,
                            .start = text,
                            .end = text + bytes,
-                           .name = il_stream_name(r->lines.stream),
+                           .name = il_input_name(r->lines.stream),
                            .line = r->lines.line,
                            .error = error};
     char *key = NULL;
@@ -158,7 +158,7 @@ static enum il_status next_line(struct jsonl *r, char **text, size_t *bytes,
         r->lines.line++;
         if (!is_blank(*text, *bytes))
             return IL_OK;
-        il_stream_take(r->lines.stream, *whole);
+        il_input_take(r->lines.stream, *whole);
     }
 }
 
@@ -176,14 +176,14 @@ static enum il_status next(struct il_reader *reader, size_t most, float *rows,
         status = read_object(r, text, bytes, rows + *count * reader->dim, &o, error);
         if (status == IL_OK && (o.id != NULL) != reader->has_ids)
             status = il_fail(error, IL_EFORMAT, "%s, line %" PRIu64 ": %s",
-                             il_stream_name(r->lines.stream), r->lines.line,
+                             il_input_name(r->lines.stream), r->lines.line,
                              o.id ? "an id, but the first line had none"
                                   : "no key \"id\", but the first line had one");
         if (status == IL_OK && names && o.id)
             status = il_names_add(names, o.id, o.id_bytes, error);
         if (status != IL_OK)
             return status;
-        il_stream_take(r->lines.stream, whole);
+        il_input_take(r->lines.stream, whole);
     }
     return IL_OK;
 }
@@ -205,7 +205,7 @@ static enum il_status read_first(struct jsonl *r, struct il_error *error)
     enum il_status status = next_line(r, &text, &bytes, &whole, error);
     if (status != IL_OK)
         return status;
-    const char *name = il_stream_name(r->lines.stream);
+    const char *name = il_input_name(r->lines.stream);
     if (whole == 0)
         return il_fail(error, IL_EFORMAT, "%s: 0 rows, wanted at least 1", name);
     char *copy = il_alloc(bytes + 1, 1);
@@ -225,7 +225,7 @@ static enum il_status read_first(struct jsonl *r, struct il_error *error)
     return IL_OK;
 }
 
-enum il_status il_jsonl_reader_open(struct il_reader **out, struct il_stream *stream,
+enum il_status il_jsonl_reader_open(struct il_reader **out, struct il_input *stream,
                                     const char *column, struct il_error *error)
 {
     *out = NULL;
@@ -235,7 +235,7 @@ enum il_status il_jsonl_reader_open(struct il_reader **out, struct il_stream *st
     if (!r || (column && !kept)) {
         il_free(r);
         return il_fail(error, IL_ENOMEM, "%s: no memory to read it",
-                       il_stream_name(stream));
+                       il_input_name(stream));
     }
     if (column)
         memcpy(kept, column, column_bytes);

@@ -5,7 +5,7 @@
 #define IL_READER_H
 
 #include "formats/layout.h"
-#include "src/io/stream.h"
+#include "src/io/input.h"
 
 /** Texts of ids that one call of next collects. */
 struct il_names {
@@ -46,7 +46,7 @@ struct il_reader {
  * otherwise; what it refers to is borrowed
  */
 IL_MUST_CHECK enum il_status il_block_reader_open(struct il_reader **out,
-                                                  struct il_stream *stream,
+                                                  struct il_input *stream,
                                                   const struct il_layout *layout,
                                                   const struct il_bytes *ids,
                                                   struct il_error *error);

@@ -321,7 +321,7 @@ static enum il_status choose(const struct header *h, const char *table,
 
 /* The header in a block of its own, which grows as the bytes come: a length that lies
    costs no more than twice what is there. */
-static enum il_status load(struct il_stream *stream, size_t bytes, char **out,
+static enum il_status load(struct il_input *stream, size_t bytes, char **out,
                            struct il_error *error)
 {
     size_t have = 0, room = 0;
@@ -333,18 +333,18 @@ static enum il_status load(struct il_stream *stream, size_t bytes, char **out,
         if (!grown) {
             il_free(block);
             return il_fail(error, IL_ENOMEM, "%s: no memory for a header of %zu bytes",
-                           il_stream_name(stream), bytes);
+                           il_input_name(stream), bytes);
         }
         block = grown;
         room = more;
         enum il_status status =
-            il_stream_read(stream, block + have, room - have, &got, error);
+            il_input_read(stream, block + have, room - have, &got, error);
         have += got;
         if (status == IL_OK && have < room)
             status = il_fail(error, IL_EFORMAT,
                              "%s, byte 0: header of %zu bytes, the file ends at byte "
                              "%" PRIu64,
-                             il_stream_name(stream), bytes, il_stream_at(stream));
+                             il_input_name(stream), bytes, il_input_at(stream));
         if (status != IL_OK) {
             il_free(block);
             return status;
@@ -357,12 +357,12 @@ static enum il_status load(struct il_stream *stream, size_t bytes, char **out,
 
 /* From the tensors to the layout of one. */
 static enum il_status lay_out(struct il_layout *out, struct header *h, uint64_t base,
-                              struct il_stream *stream, const char *table,
+                              struct il_input *stream, const char *table,
                               struct il_error *error)
 {
     uint64_t data_bytes = 0;
     struct tensor t = {0};
-    struct il_bytes bytes = {.name = h->json.name, .size = il_stream_size(stream)};
+    struct il_bytes bytes = {.name = h->json.name, .size = il_input_size(stream)};
     enum il_status status = read_tensors(h);
     if (status == IL_OK)
         status = check_all(h, &data_bytes, error);
@@ -387,20 +387,20 @@ static enum il_status lay_out(struct il_layout *out, struct header *h, uint64_t 
     return il_layout_check(out, &bytes, 8, t.shape[0], t.shape[1], error);
 }
 
-enum il_status il_safetensors_layout(struct il_layout *out, struct il_stream *stream,
+enum il_status il_safetensors_layout(struct il_layout *out, struct il_input *stream,
                                      const char *table, struct il_error *error)
 {
     unsigned char p[8];
     size_t got = 0;
-    const char *name = il_stream_name(stream);
-    enum il_status status = il_stream_read(stream, p, sizeof(p), &got, error);
+    const char *name = il_input_name(stream);
+    enum il_status status = il_input_read(stream, p, sizeof(p), &got, error);
     if (status != IL_OK)
         return status;
     if (got < sizeof(p))
         return il_fail(error, IL_EFORMAT,
                        "%s: %zu bytes, wanted the length of a header (8)", name, got);
     uint64_t bytes = il_load_u64(p);
-    uint64_t size = il_stream_size(stream);
+    uint64_t size = il_input_size(stream);
     if (bytes > HEADER_BYTES_MAX || bytes < 2)
         return il_fail(error, IL_EFORMAT,
                        "%s, byte 0: header of %" PRIu64 " bytes, wanted 2 to %u", name,

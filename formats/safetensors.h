@@ -4,7 +4,7 @@
 #define IL_SAFETENSORS_H
 
 #include "formats/layout.h"
-#include "src/io/stream.h"
+#include "src/io/input.h"
 
 /** 1 = the first bytes are a length and an object. */
 int il_safetensors_begins(const unsigned char *data, size_t bytes);
@@ -16,7 +16,7 @@ int il_safetensors_begins(const unsigned char *data, size_t bytes);
  * IL_ENOMEM. Memory is that of the header while it is read.
  */
 IL_MUST_CHECK enum il_status il_safetensors_layout(struct il_layout *out,
-                                                   struct il_stream *stream,
+                                                   struct il_input *stream,
                                                    const char *table,
                                                    struct il_error *error);
 

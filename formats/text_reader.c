@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum il_status il_lines_begin(struct il_lines *lines, struct il_stream *stream,
+enum il_status il_lines_begin(struct il_lines *lines, struct il_input *stream,
                               struct il_error *error)
 {
     unsigned char *data = NULL;
     size_t have = 0;
     *lines =
         (struct il_lines){.stream = stream, .bytes_max = IL_LINE_BYTES_MAX(IL_DIM_MAX)};
-    enum il_status status = il_stream_look(stream, 3, &data, &have, error);
+    enum il_status status = il_input_look(stream, 3, &data, &have, error);
     if (status == IL_OK && have >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
-        il_stream_take(stream, 3);
+        il_input_take(stream, 3);
     return status;
 }
 
@@ -27,8 +27,7 @@ enum il_status il_lines_look(struct il_lines *lines, size_t from, char **text,
     size_t searched = from, wanted = from + 1, have = 0;
     for (;;) {
         unsigned char *data = NULL;
-        enum il_status status =
-            il_stream_look(lines->stream, wanted, &data, &have, error);
+        enum il_status status = il_input_look(lines->stream, wanted, &data, &have, error);
         if (status != IL_OK)
             return status;
         *text = (char *)data;
@@ -39,7 +38,7 @@ enum il_status il_lines_look(struct il_lines *lines, size_t from, char **text,
         if (*bytes > lines->bytes_max)
             return il_fail(
                 error, IL_EFORMAT, "%s, line %" PRIu64 ": longer than %zu bytes",
-                il_stream_name(lines->stream), lines->line + 1, lines->bytes_max);
+                il_input_name(lines->stream), lines->line + 1, lines->bytes_max);
         if (stop || have < wanted)
             return IL_OK;
         searched = have;

@@ -10,11 +10,11 @@
 /** Readers of texts, opened on a stream that stands at its beginning; `column` names the
  * vectors (NULL: the usual names) and is copied. Return as il_source_open does. */
 IL_MUST_CHECK enum il_status il_jsonl_reader_open(struct il_reader **out,
-                                                  struct il_stream *stream,
+                                                  struct il_input *stream,
                                                   const char *column,
                                                   struct il_error *error);
 IL_MUST_CHECK enum il_status il_csv_reader_open(struct il_reader **out,
-                                                struct il_stream *stream,
+                                                struct il_input *stream,
                                                 const char *column,
                                                 struct il_error *error);
 
@@ -23,7 +23,7 @@ IL_MUST_CHECK enum il_status il_csv_reader_open(struct il_reader **out,
 
 /** Lines of a stream under way. */
 struct il_lines {
-    struct il_stream *stream;
+    struct il_input *stream;
     uint64_t line;    /**< number of the one shown last, from 1 */
     size_t bytes_max; /**< of a line */
 };
@@ -33,7 +33,7 @@ struct il_lines {
  * a field: up to the first line end that is not among the first `from` bytes.
  * \param text   the bytes before that line end; may be written to
  * \param whole  bytes with it, to be taken; 0: the stream has ended
- * \return as il_stream_look; IL_EFORMAT for too long a line
+ * \return as il_input_look; IL_EFORMAT for too long a line
  */
 IL_MUST_CHECK enum il_status il_lines_look(struct il_lines *lines, size_t from,
                                            char **text, size_t *bytes, size_t *whole,
@@ -41,7 +41,7 @@ IL_MUST_CHECK enum il_status il_lines_look(struct il_lines *lines, size_t from,
 
 /** A BOM at the beginning of the stream is taken. */
 IL_MUST_CHECK enum il_status
-il_lines_begin(struct il_lines *lines, struct il_stream *stream, struct il_error *error);
+il_lines_begin(struct il_lines *lines, struct il_input *stream, struct il_error *error);
 
 /**
  * Reads [1, 2, ...] of a text.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* zstd frames unpacked as they come; for src/io/stream.c. */
+/* zstd frames unpacked as they come; for src/io/input.c. */
 #ifndef IL_UNZST_H
 #define IL_UNZST_H
 

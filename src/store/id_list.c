@@ -16,16 +16,16 @@ struct il_id_list {
 enum il_status il_id_list_open(struct il_id_list **out, const char *path,
                                struct il_error *error)
 {
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     *out = NULL;
-    enum il_status status = il_stream_open(&stream, path, error);
+    enum il_status status = il_input_open(&stream, path, error);
     if (status != IL_OK)
         return status;
     struct il_id_list *list = il_alloc_zero(1, sizeof(*list));
     if (!list) {
         status =
-            il_fail(error, IL_ENOMEM, "%s: no memory to read it", il_stream_name(stream));
-        il_stream_close(&stream);
+            il_fail(error, IL_ENOMEM, "%s: no memory to read it", il_input_name(stream));
+        il_input_close(&stream);
         return status;
     }
     status = il_lines_begin(&list->lines, stream, error);
@@ -45,12 +45,12 @@ enum il_status il_id_list_next(struct il_id_list *list, const void **id, size_t 
     *id = NULL;
     *id_bytes = 0;
     if (list->shown > 0)
-        il_stream_take(list->lines.stream, list->shown);
+        il_input_take(list->lines.stream, list->shown);
     list->shown = 0;
     enum il_status status = il_lines_look(&list->lines, 0, &text, &bytes, &whole, error);
     if (status != IL_OK || whole == 0)
         return status;
-    const char *name = il_stream_name(list->lines.stream);
+    const char *name = il_input_name(list->lines.stream);
     const uint64_t line = list->lines.line + 1;
     if (bytes > 0 && text[bytes - 1] == '\r')
         bytes--;
@@ -73,7 +73,7 @@ void il_id_list_close(struct il_id_list **list)
 {
     if (!*list)
         return;
-    il_stream_close(&(*list)->lines.stream);
+    il_input_close(&(*list)->lines.stream);
     il_free(*list);
     *list = NULL;
 }

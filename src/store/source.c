@@ -10,11 +10,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Longer than any header that is read through il_stream_bytes. */
+/* Longer than any header that is read through il_input_bytes. */
 #define LOOK_BYTES ((size_t)16 * 1024)
 
 struct il_source {
-    struct il_stream *stream;
+    struct il_input *stream;
     struct il_reader *reader;
     uint64_t given;
     struct il_names names;
@@ -32,22 +32,22 @@ static enum il_status open_database(struct il_source *s, const char *path,
                                     const struct il_source_config *config,
                                     struct il_error *error)
 {
-    struct il_bytes bytes = {.name = il_stream_name(s->stream)};
+    struct il_bytes bytes = {.name = il_input_name(s->stream)};
     unsigned char *data = NULL;
     size_t have = 0;
     enum il_status status =
-        il_stream_look(s->stream, IL_SQLITE_MAGIC_BYTES, &data, &have, error);
+        il_input_look(s->stream, IL_SQLITE_MAGIC_BYTES, &data, &have, error);
     if (status != IL_OK)
         return status;
     if (have < IL_SQLITE_MAGIC_BYTES ||
         memcmp(data, IL_SQLITE_MAGIC, IL_SQLITE_MAGIC_BYTES) != 0)
         return il_fail(error, IL_EFORMAT, "%s, byte 0: no SQLite database", bytes.name);
-    if (il_stream_size(s->stream) == IL_SIZE_UNKNOWN)
+    if (il_input_size(s->stream) == IL_SIZE_UNKNOWN)
         return il_fail(error, IL_EARG,
                        "%s: a database is read at its offsets, so it must be a file that "
                        "is not packed",
                        bytes.name);
-    status = il_stream_bytes(s->stream, 0, &bytes, error);
+    status = il_input_bytes(s->stream, 0, &bytes, error);
     if (status == IL_OK)
         status = il_sqlite_vec_open(&s->reader, &bytes, path, config->table,
                                     config->column, error);
@@ -59,21 +59,20 @@ static enum il_status open_reader(struct il_source *s, const char *path,
                                   const struct il_source_config *config,
                                   struct il_error *error)
 {
-    const char *name = il_stream_path(s->stream);
+    const char *name = il_input_path(s->stream);
     enum il_kind kind = config->kind;
     if (kind == IL_KIND_AUTO)
         kind = il_kind_of_name(name);
     if (kind == IL_KIND_AUTO) {
         unsigned char *data = NULL;
         size_t have = 0;
-        enum il_status status =
-            il_stream_look(s->stream, LOOK_BYTES, &data, &have, error);
+        enum il_status status = il_input_look(s->stream, LOOK_BYTES, &data, &have, error);
         if (status != IL_OK)
             return status;
         kind = il_kind_of_bytes(data, have);
     }
     if (kind == IL_KIND_AUTO)
-        return il_kind_unknown(il_stream_name(s->stream), error);
+        return il_kind_unknown(il_input_name(s->stream), error);
     if (kind == IL_KIND_JSONL)
         return il_jsonl_reader_open(&s->reader, s->stream, config->column, error);
     if (kind == IL_KIND_SQLITE_VEC)
@@ -86,10 +85,10 @@ static enum il_status open_reader(struct il_source *s, const char *path,
     if (kind == IL_KIND_SAFETENSORS) {
         status = il_safetensors_layout(&layout, s->stream, config->table, error);
     } else {
-        status = il_stream_bytes(s->stream, LOOK_BYTES, &bytes, error);
+        status = il_input_bytes(s->stream, LOOK_BYTES, &bytes, error);
         /* Ids are read at their offset, which a pipe has not, be it as short as it is. */
         if (kind == IL_KIND_FAISS)
-            bytes.size = il_stream_size(s->stream);
+            bytes.size = il_input_size(s->stream);
         if (status == IL_OK)
             status = il_kind_layout(&layout, kind, &bytes, error);
     }
@@ -98,7 +97,7 @@ static enum il_status open_reader(struct il_source *s, const char *path,
     return status;
 }
 
-static enum il_status open_source(struct il_source **out, struct il_stream *stream,
+static enum il_status open_source(struct il_source **out, struct il_input *stream,
                                   const char *path, const struct il_source_config *config,
                                   struct il_error *error)
 {
@@ -108,8 +107,8 @@ static enum il_status open_source(struct il_source **out, struct il_stream *stre
     *out = NULL;
     if (!s) {
         enum il_status status =
-            il_fail(error, IL_ENOMEM, "%s: no memory to read it", il_stream_name(stream));
-        il_stream_close(&stream);
+            il_fail(error, IL_ENOMEM, "%s: no memory to read it", il_input_name(stream));
+        il_input_close(&stream);
         return status;
     }
     s->stream = stream;
@@ -120,9 +119,9 @@ static enum il_status open_source(struct il_source **out, struct il_stream *stre
     return status;
 }
 
-enum il_status il_source_of_stream(struct il_source **out, struct il_stream *stream,
-                                   const struct il_source_config *config,
-                                   struct il_error *error)
+enum il_status il_source_of_input(struct il_source **out, struct il_input *stream,
+                                  const struct il_source_config *config,
+                                  struct il_error *error)
 {
     return open_source(out, stream, NULL, config, error);
 }
@@ -132,11 +131,11 @@ enum il_status il_source_open(struct il_source **out, const char *path,
                               struct il_error *error)
 {
     *out = NULL;
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     if (config && config->struct_bytes != sizeof(*config))
         return il_fail(error, IL_EARG, "a configuration of %zu bytes, wanted %zu",
                        config->struct_bytes, sizeof(*config));
-    enum il_status status = il_stream_open(&stream, path, error);
+    enum il_status status = il_input_open(&stream, path, error);
     if (status != IL_OK)
         return status;
     return open_source(out, stream, path, config, error);
@@ -150,7 +149,7 @@ void il_source_close(struct il_source **source)
         return;
     if (s->reader)
         s->reader->close(s->reader);
-    il_stream_close(&s->stream);
+    il_input_close(&s->stream);
     il_free(s->names.text);
     il_free(s);
 }
@@ -167,7 +166,7 @@ uint64_t il_source_rows(const struct il_source *source)
 
 int il_source_is_sized(const struct il_source *source)
 {
-    return source->stream && il_stream_size(source->stream) != IL_SIZE_UNKNOWN;
+    return source->stream && il_input_size(source->stream) != IL_SIZE_UNKNOWN;
 }
 
 int il_source_has_ids(const struct il_source *source)
@@ -204,7 +203,7 @@ static enum il_status next(struct il_source *s, size_t most, float *rows,
         s->reader->next(s->reader, most, rows, ids ? &s->names : NULL, count, error);
     if (status == IL_OK && *count > IL_ROWS_MAX - s->given)
         status = il_fail(error, IL_ELIMIT, "%s: more than %u rows",
-                         il_stream_name(s->stream), IL_ROWS_MAX);
+                         il_input_name(s->stream), IL_ROWS_MAX);
     if (status == IL_OK && ids)
         status = finish_names(s, *count, ids, error);
     s->given += *count;

@@ -27,9 +27,9 @@ IL_MUST_CHECK enum il_status il_kind_layout(struct il_layout *out, enum il_kind 
                                             struct il_error *error);
 
 /** Opens a source on a stream, for tests; the stream is given. NULL config: defaults. */
-IL_MUST_CHECK enum il_status il_source_of_stream(struct il_source **out,
-                                                 struct il_stream *stream,
-                                                 const struct il_source_config *config,
-                                                 struct il_error *error);
+IL_MUST_CHECK enum il_status il_source_of_input(struct il_source **out,
+                                                struct il_input *stream,
+                                                const struct il_source_config *config,
+                                                struct il_error *error);
 
 #endif

@@ -27,7 +27,7 @@ static enum il_status find_kind(enum il_kind *out, const struct il_file *file,
     if (!file->sized || file->size < MAGIC_BYTES)
         return IL_OK;
     enum il_status status = il_file_read_at(file, 0, magic, sizeof(magic), error);
-    if (status != IL_OK || il_stream_is_packed(file->name, magic, sizeof(magic)))
+    if (status != IL_OK || il_input_is_packed(file->name, magic, sizeof(magic)))
         return status;
     enum il_kind kind = il_kind_of_name(file->name);
     if (kind == IL_KIND_AUTO)

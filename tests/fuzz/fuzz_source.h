@@ -15,10 +15,10 @@ static inline enum il_status fuzz_source_once(const char *name, const uint8_t *d
                                               size_t size, int piped, uint64_t *sum)
 {
     struct il_error error = {{0}};
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     struct il_source *source = NULL;
     float *rows = NULL;
-    enum il_status status = il_stream_memory(&stream, name, data, size, piped, &error);
+    enum il_status status = il_input_memory(&stream, name, data, size, piped, &error);
     if (status == IL_OK)
         status = il_source_of_stream(&source, stream, NULL, &error);
     *sum = 0;

@@ -3,11 +3,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     struct il_source *source = NULL;
     struct il_error error = {{0}};
     size_t count = 0;
-    if (il_stream_memory(&stream, "fuzz.db", data, size, 0, &error) != IL_OK)
+    if (il_input_memory(&stream, "fuzz.db", data, size, 0, &error) != IL_OK)
         return 0;
     enum il_status status = il_source_of_stream(&source, stream, NULL, &error);
     /* libsqlite3 has refusals of its own kinds; all must say why. */

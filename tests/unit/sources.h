@@ -73,7 +73,7 @@ UNIT enum il_status got_bytes(struct got *g, const char *name, const void *data,
                               size_t bytes, int piped, size_t most,
                               const struct il_source_config *config)
 {
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     struct il_source *source = NULL;
     memset(g, 0, sizeof(*g));
     /* A block of exactly this size, so that ASan sees a read past its end. */
@@ -81,10 +81,9 @@ UNIT enum il_status got_bytes(struct got *g, const char *name, const void *data,
     assert_non_null(copy);
     if (bytes)
         memcpy(copy, data, bytes);
-    enum il_status status =
-        il_stream_memory(&stream, name, copy, bytes, piped, &g->error);
+    enum il_status status = il_input_memory(&stream, name, copy, bytes, piped, &g->error);
     if (status == IL_OK)
-        status = il_source_of_stream(&source, stream, config, &g->error);
+        status = il_source_of_input(&source, stream, config, &g->error);
     if (status == IL_OK)
         status = got_all(g, &source, most);
     else

@@ -114,12 +114,12 @@ static void rows_are_known_or_not(void **state)
         made_u32(&m, 60000);
         made_zeros(&m, 240000);
     }
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     struct il_source *s = NULL;
     struct il_error error;
-    assert_int_equal(il_stream_memory(&stream, "x.fvecs", m.data, m.size, 1, &error),
+    assert_int_equal(il_input_memory(&stream, "x.fvecs", m.data, m.size, 1, &error),
                      IL_OK);
-    assert_int_equal(il_source_of_stream(&s, stream, NULL, &error), IL_OK);
+    assert_int_equal(il_source_of_input(&s, stream, NULL, &error), IL_OK);
     assert_true(il_source_rows(s) == UINT64_MAX);
     il_source_close(&s);
     free(m.data);
@@ -234,12 +234,12 @@ static void a_lying_pipe_allocates_no_more_than_another(void **state)
     (void)state;
     struct got g;
     struct made m = made_npy(1, DICT("<f4", "(2147483647, 65536)"), 40000);
-    struct il_stream *stream = NULL;
+    struct il_input *stream = NULL;
     struct il_source *s = NULL;
     il_alloc_fail_at(0);
-    assert_int_equal(il_stream_memory(&stream, "l.npy", m.data, m.size, 1, &g.error),
+    assert_int_equal(il_input_memory(&stream, "l.npy", m.data, m.size, 1, &g.error),
                      IL_OK);
-    assert_int_equal(il_source_of_stream(&s, stream, NULL, &g.error), IL_OK);
+    assert_int_equal(il_source_of_input(&s, stream, NULL, &g.error), IL_OK);
     assert_int_equal(il_alloc_calls(), 4);
     float *rows = malloc(65536 * sizeof(*rows));
     size_t count = 9;

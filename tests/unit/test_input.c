@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/io/stream.h"
+#include "src/io/input.h"
 
 #include <zstd.h>
 
@@ -36,7 +36,7 @@ static struct made_zst {
 }
 
 /* Reads to the end by pieces of different sizes and compares. */
-static enum il_status read_all(struct il_stream *s, const unsigned char *wanted,
+static enum il_status read_all(struct il_input *s, const unsigned char *wanted,
                                size_t bytes, struct il_error *error)
 {
     static const size_t pieces[] = {1, 7, 1000, 600000, 4096, 2};
@@ -47,23 +47,23 @@ static enum il_status read_all(struct il_stream *s, const unsigned char *wanted,
         size_t piece = pieces[i % 6];
         if (i % 5 == 3) {
             unsigned char *data = NULL;
-            status = il_stream_look(s, piece, &data, &got, error);
+            status = il_input_look(s, piece, &data, &got, error);
             if (status != IL_OK)
                 break;
             assert_true(got >= piece || at + got == bytes);
             assert_int_equal(data[got], 0);
             got = got < piece ? got : piece;
             assert_memory_equal(data, wanted + at, got);
-            il_stream_take(s, got);
+            il_input_take(s, got);
         } else {
-            status = il_stream_read(s, out, piece, &got, error);
+            status = il_input_read(s, out, piece, &got, error);
             if (status != IL_OK)
                 break;
             assert_memory_equal(out, wanted + at, got);
             assert_true(got == piece || at + got == bytes);
         }
         at += got;
-        assert_int_equal(il_stream_at(s), at);
+        assert_int_equal(il_input_at(s), at);
     }
     free(out);
     if (status == IL_OK)
@@ -78,19 +78,19 @@ static void a_file_comes_as_it_is(void **state)
     static const size_t sizes[] = {0, 1, 3, 4, 5, 524287, 524288, 524289, BIG};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         for (int from = 0; from < 3; from++) {
-            struct il_stream *s = NULL;
+            struct il_input *s = NULL;
             struct il_error error;
             const char *path = unit_put("f", data, sizes[i]);
             enum il_status status =
-                from == 0 ? il_stream_open(&s, path, &error)
-                          : il_stream_memory(&s, "f", data, sizes[i], from == 2, &error);
+                from == 0 ? il_input_open(&s, path, &error)
+                          : il_input_memory(&s, "f", data, sizes[i], from == 2, &error);
             assert_int_equal(status, IL_OK);
             /* An empty file is read like those of /proc, which say 0 bytes. */
             assert_true(
-                il_stream_size(s) ==
+                il_input_size(s) ==
                 (from == 2 || (from == 0 && sizes[i] == 0) ? IL_SIZE_UNKNOWN : sizes[i]));
             assert_int_equal(read_all(s, data, sizes[i], &error), IL_OK);
-            il_stream_close(&s);
+            il_input_close(&s);
             assert_null(s);
         }
     }
@@ -103,29 +103,28 @@ static void skipping_goes_forward_only_to_what_is_there(void **state)
     unsigned char *data = counted(BIG);
     struct made_zst z = pack(data, BIG);
     for (int from = 0; from < 3; from++) {
-        struct il_stream *s = NULL;
+        struct il_input *s = NULL;
         struct il_error error;
         unsigned char *seen = NULL;
         size_t have = 0;
         const char *path =
             from == 2 ? unit_put("s.zst", z.data, z.size) : unit_put("s", data, BIG);
-        enum il_status status = from == 1
-                                    ? il_stream_memory(&s, "s", data, BIG, 1, &error)
-                                    : il_stream_open(&s, path, &error);
+        enum il_status status = from == 1 ? il_input_memory(&s, "s", data, BIG, 1, &error)
+                                          : il_input_open(&s, path, &error);
         assert_int_equal(status, IL_OK);
         static const size_t places[] = {0, 2, 3, 10, 700000, 700001, BIG - 3, BIG};
         for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-            assert_int_equal(il_stream_skip(s, places[i], &error), IL_OK);
-            assert_int_equal(il_stream_at(s), places[i]);
-            assert_int_equal(il_stream_look(s, 1, &seen, &have, &error), IL_OK);
+            assert_int_equal(il_input_skip(s, places[i], &error), IL_OK);
+            assert_int_equal(il_input_at(s), places[i]);
+            assert_int_equal(il_input_look(s, 1, &seen, &have, &error), IL_OK);
             assert_int_equal(have > 0, places[i] < BIG);
             if (have > 0)
                 assert_int_equal(*seen, data[places[i]]);
         }
-        assert_int_equal(il_stream_skip(s, BIG + 1, &error), IL_EFORMAT);
+        assert_int_equal(il_input_skip(s, BIG + 1, &error), IL_EFORMAT);
         unit_says(&error, "byte 3145728: the file ends here, wanted it to go on to byte "
                           "3145729");
-        il_stream_close(&s);
+        il_input_close(&s);
     }
     free(z.data);
     free(data);
@@ -135,19 +134,19 @@ static void the_buffer_grows_when_more_is_looked_at(void **state)
 {
     (void)state;
     unsigned char *data = counted(BIG), *seen = NULL;
-    struct il_stream *s = NULL;
+    struct il_input *s = NULL;
     struct il_error error;
     size_t have = 0;
-    assert_int_equal(il_stream_memory(&s, "g", data, BIG, 1, &error), IL_OK);
-    assert_int_equal(il_stream_skip(s, 10, &error), IL_OK);
-    assert_int_equal(il_stream_look(s, BIG - 100, &seen, &have, &error), IL_OK);
+    assert_int_equal(il_input_memory(&s, "g", data, BIG, 1, &error), IL_OK);
+    assert_int_equal(il_input_skip(s, 10, &error), IL_OK);
+    assert_int_equal(il_input_look(s, BIG - 100, &seen, &have, &error), IL_OK);
     assert_true(have >= BIG - 100);
     assert_memory_equal(seen, data + 10, BIG - 100);
     il_alloc_fail_at(1);
-    assert_int_equal(il_stream_look(s, BIG + 100, &seen, &have, &error), IL_ENOMEM);
+    assert_int_equal(il_input_look(s, BIG + 100, &seen, &have, &error), IL_ENOMEM);
     il_alloc_fail_at(0);
     unit_says(&error, "g: no memory for 6291256 bytes");
-    il_stream_close(&s);
+    il_input_close(&s);
     free(data);
 }
 
@@ -160,16 +159,16 @@ static void packed_files_are_unpacked(void **state)
         struct made_zst z = pack(data, sizes[i]);
         static const char *const names[] = {"p.npy.zst", "P.ZST", "p.bin"};
         for (int n = 0; n < 3; n++) {
-            struct il_stream *s = NULL;
+            struct il_input *s = NULL;
             struct il_error error;
             const char *path = unit_put(names[n], z.data, z.size);
-            assert_int_equal(il_stream_open(&s, path, &error), IL_OK);
-            assert_true(il_stream_size(s) == IL_SIZE_UNKNOWN);
-            assert_non_null(strstr(il_stream_name(s), " (unpacked)"));
-            assert_null(strstr(il_stream_path(s), " (unpacked)"));
+            assert_int_equal(il_input_open(&s, path, &error), IL_OK);
+            assert_true(il_input_size(s) == IL_SIZE_UNKNOWN);
+            assert_non_null(strstr(il_input_name(s), " (unpacked)"));
+            assert_null(strstr(il_input_path(s), " (unpacked)"));
             if (read_all(s, data, sizes[i], &error) != IL_OK)
                 fail_msg("%s", error.text);
-            il_stream_close(&s);
+            il_input_close(&s);
         }
         free(z.data);
     }
@@ -193,19 +192,19 @@ static void frames_may_follow_each_other(void **state)
     size += none.size;
     memcpy(all + size, two.data, two.size);
     size += two.size;
-    struct il_stream *s = NULL;
+    struct il_input *s = NULL;
     struct il_error error;
-    assert_int_equal(il_stream_memory(&s, "m.zst", all, size, 0, &error), IL_OK);
+    assert_int_equal(il_input_memory(&s, "m.zst", all, size, 0, &error), IL_OK);
     assert_int_equal(read_all(s, data, 1000, &error), IL_OK);
-    il_stream_close(&s);
+    il_input_close(&s);
     /* Something else behind the last frame. */
     memcpy(all + size, "garbage", 7);
-    assert_int_equal(il_stream_memory(&s, "m.zst", all, size + 7, 0, &error), IL_OK);
+    assert_int_equal(il_input_memory(&s, "m.zst", all, size + 7, 0, &error), IL_OK);
     assert_int_equal(read_all(s, data, 1000, &error), IL_EFORMAT);
     char wanted[80];
     snprintf(wanted, sizeof(wanted), "m.zst, byte %zu: wanted a zstd frame", size);
     unit_says(&error, wanted);
-    il_stream_close(&s);
+    il_input_close(&s);
     free(one.data);
     free(two.data);
     free(none.data);
@@ -215,17 +214,17 @@ static void frames_may_follow_each_other(void **state)
 static enum il_status try_packed(const void *packed, size_t size, const void *wanted,
                                  size_t bytes, struct il_error *error)
 {
-    struct il_stream *s = NULL;
+    struct il_input *s = NULL;
     unsigned char *copy = malloc(size + !size);
     memcpy(copy, packed, size);
-    enum il_status status = il_stream_memory(&s, "d.zst", copy, size, 0, error);
+    enum il_status status = il_input_memory(&s, "d.zst", copy, size, 0, error);
     unsigned char *seen = NULL;
     size_t have = 0;
     if (status == IL_OK)
-        status = il_stream_look(s, bytes + 1, &seen, &have, error);
+        status = il_input_look(s, bytes + 1, &seen, &have, error);
     if (status == IL_OK && (have != bytes || memcmp(seen, wanted, bytes) != 0))
         fail_msg("damage of a frame was not seen");
-    il_stream_close(&s);
+    il_input_close(&s);
     free(copy);
     return status;
 }
@@ -293,14 +292,14 @@ static void what_is_not_packed_is_said(void **state)
 
 static enum il_status open_and_read(void *path)
 {
-    struct il_stream *s = NULL;
+    struct il_input *s = NULL;
     struct il_error error;
     unsigned char *seen = NULL;
     size_t have = 0;
-    enum il_status status = il_stream_open(&s, path, &error);
+    enum il_status status = il_input_open(&s, path, &error);
     if (status == IL_OK)
-        status = il_stream_look(s, 100, &seen, &have, &error);
-    il_stream_close(&s);
+        status = il_input_look(s, 100, &seen, &have, &error);
+    il_input_close(&s);
     return status;
 }
 
@@ -313,11 +312,11 @@ static void no_memory_leaks_nothing(void **state)
     assert_int_equal(unit_starve(open_and_read, path), 4);
     free(path);
     free(z.data);
-    struct il_stream *s = NULL;
+    struct il_input *s = NULL;
     struct il_error error;
     for (long k = 1; k < 3; k++) {
         il_alloc_fail_at(k);
-        assert_int_equal(il_stream_memory(&s, "n", data, 100, 0, &error), IL_ENOMEM);
+        assert_int_equal(il_input_memory(&s, "n", data, 100, 0, &error), IL_ENOMEM);
         assert_null(s);
     }
     il_alloc_fail_at(0);
@@ -332,13 +331,13 @@ static void failing_reads_are_reported(void **state)
     const char *paths[] = {unit_put("e.zst", z.data, z.size), unit_put("e", data, BIG)};
     for (int p = 0; p < 2; p++) {
         for (long k = 1;; k++) {
-            struct il_stream *s = NULL;
+            struct il_input *s = NULL;
             struct il_error error;
             unit_fail_io(k, IL_IO_READ, EIO, 0);
-            enum il_status status = il_stream_open(&s, paths[p], &error);
+            enum il_status status = il_input_open(&s, paths[p], &error);
             if (status == IL_OK)
                 status = read_all(s, data, BIG, &error);
-            il_stream_close(&s);
+            il_input_close(&s);
             unit_no_faults();
             if (unit_fault.calls < k) {
                 assert_int_equal(status, IL_OK);
@@ -348,13 +347,13 @@ static void failing_reads_are_reported(void **state)
             assert_int_equal(status, IL_EIO);
             unit_says(&error, ": cannot read: Input/output error");
         }
-        struct il_stream *s = NULL;
+        struct il_input *s = NULL;
         struct il_error error;
         unit_fail_io(1, IL_IO_READ, IL_IO_SHORT, 0);
-        assert_int_equal(il_stream_open(&s, paths[p], &error), IL_OK);
+        assert_int_equal(il_input_open(&s, paths[p], &error), IL_OK);
         assert_int_equal(read_all(s, data, BIG, &error), IL_OK);
         unit_no_faults();
-        il_stream_close(&s);
+        il_input_close(&s);
     }
     free(z.data);
     free(data);

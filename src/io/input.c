@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/io/stream.h"
+#include "src/io/input.h"
 
 #include "src/io/sys.h"
 #include "src/io/unzst.h"
@@ -14,7 +14,7 @@
 #define BUFFER_BYTES ((size_t)512 * 1024)
 #define MAGIC_BYTES 4u
 
-struct il_stream {
+struct il_input {
     char path[168]; /* the end of it, as in messages */
     char name[192]; /* and that it is unpacked, if so */
     uint64_t size;
@@ -37,7 +37,7 @@ struct il_stream {
 static enum il_status read_raw(void *context, void *out, size_t bytes, size_t *got,
                                struct il_error *error)
 {
-    struct il_stream *s = context;
+    struct il_input *s = context;
     *got = 0;
     if (s->magic_at < s->magic_bytes) {
         size_t left = s->magic_bytes - s->magic_at;
@@ -66,7 +66,7 @@ static enum il_status read_raw(void *context, void *out, size_t bytes, size_t *g
     return IL_OK;
 }
 
-static enum il_status read_some(struct il_stream *s, void *out, size_t bytes, size_t *got,
+static enum il_status read_some(struct il_input *s, void *out, size_t bytes, size_t *got,
                                 struct il_error *error)
 {
     if (s->unzst)
@@ -75,7 +75,7 @@ static enum il_status read_some(struct il_stream *s, void *out, size_t bytes, si
 }
 
 /* Looks at the first bytes, without going past them. */
-static enum il_status look_at_magic(struct il_stream *s, struct il_error *error)
+static enum il_status look_at_magic(struct il_input *s, struct il_error *error)
 {
     size_t have = 0;
     while (have < MAGIC_BYTES) {
@@ -98,19 +98,19 @@ static int ends_in(const char *name, const char *suffix)
     return length >= wanted && strcasecmp(name + length - wanted, suffix) == 0;
 }
 
-int il_stream_is_packed(const char *name, const unsigned char *data, size_t bytes)
+int il_input_is_packed(const char *name, const unsigned char *data, size_t bytes)
 {
     return ends_in(name, ".zst") ||
            (bytes >= MAGIC_BYTES && memcmp(data, "\x28\xb5\x2f\xfd", MAGIC_BYTES) == 0);
 }
 
 /* With the file or the memory in place: is it packed? */
-static enum il_status begin(struct il_stream *s, const char *name, struct il_error *error)
+static enum il_status begin(struct il_input *s, const char *name, struct il_error *error)
 {
     enum il_status status = look_at_magic(s, error);
     if (status != IL_OK)
         return status;
-    if (il_stream_is_packed(name, s->magic, s->magic_bytes)) {
+    if (il_input_is_packed(name, s->magic, s->magic_bytes)) {
         s->size = IL_SIZE_UNKNOWN;
         /* The packed file keeps its name: places in it and in what it holds differ. */
         snprintf(s->name, sizeof(s->name), "%s (unpacked)", name);
@@ -128,11 +128,11 @@ static enum il_status begin(struct il_stream *s, const char *name, struct il_err
     return IL_OK;
 }
 
-enum il_status il_stream_open(struct il_stream **out, const char *path,
-                              struct il_error *error)
+enum il_status il_input_open(struct il_input **out, const char *path,
+                             struct il_error *error)
 {
     *out = NULL;
-    struct il_stream *s = il_alloc_zero(1, sizeof(*s));
+    struct il_input *s = il_alloc_zero(1, sizeof(*s));
     if (!s)
         return il_fail(error, IL_ENOMEM, "%s: no memory to read it", il_path_tail(path));
     s->file.fd = -1;
@@ -146,17 +146,16 @@ enum il_status il_stream_open(struct il_stream **out, const char *path,
         status = begin(s, s->path, error);
     }
     if (status != IL_OK)
-        il_stream_close(&s);
+        il_input_close(&s);
     *out = s;
     return status;
 }
 
-enum il_status il_stream_memory(struct il_stream **out, const char *name,
-                                const void *data, size_t bytes, int piped,
-                                struct il_error *error)
+enum il_status il_input_memory(struct il_input **out, const char *name, const void *data,
+                               size_t bytes, int piped, struct il_error *error)
 {
     *out = NULL;
-    struct il_stream *s = il_alloc_zero(1, sizeof(*s));
+    struct il_input *s = il_alloc_zero(1, sizeof(*s));
     if (!s)
         return il_fail(error, IL_ENOMEM, "%s: no memory to read it", name);
     s->file.fd = -1;
@@ -166,12 +165,12 @@ enum il_status il_stream_memory(struct il_stream **out, const char *name,
     snprintf(s->path, sizeof(s->path), "%s", il_path_tail(name));
     enum il_status status = begin(s, s->path, error);
     if (status != IL_OK)
-        il_stream_close(&s);
+        il_input_close(&s);
     *out = s;
     return status;
 }
 
-void il_stream_close(struct il_stream **stream)
+void il_input_close(struct il_input **stream)
 {
     if (!*stream)
         return;
@@ -182,28 +181,28 @@ void il_stream_close(struct il_stream **stream)
     *stream = NULL;
 }
 
-const char *il_stream_name(const struct il_stream *stream)
+const char *il_input_name(const struct il_input *stream)
 {
     return stream->name;
 }
 
-const char *il_stream_path(const struct il_stream *stream)
+const char *il_input_path(const struct il_input *stream)
 {
     return stream->path;
 }
 
-uint64_t il_stream_size(const struct il_stream *stream)
+uint64_t il_input_size(const struct il_input *stream)
 {
     return stream->size;
 }
 
-uint64_t il_stream_at(const struct il_stream *stream)
+uint64_t il_input_at(const struct il_input *stream)
 {
     return stream->at;
 }
 
-enum il_status il_stream_bytes(struct il_stream *stream, size_t look,
-                               struct il_bytes *out, struct il_error *error)
+enum il_status il_input_bytes(struct il_input *stream, size_t look, struct il_bytes *out,
+                              struct il_error *error)
 {
     *out = (struct il_bytes){.name = stream->name, .size = stream->size};
     if (stream->size != IL_SIZE_UNKNOWN) {
@@ -213,8 +212,7 @@ enum il_status il_stream_bytes(struct il_stream *stream, size_t look,
     }
     IL_ASSERT(stream->at == 0);
     unsigned char *data = NULL;
-    enum il_status status =
-        il_stream_look(stream, look, &data, &out->memory_bytes, error);
+    enum il_status status = il_input_look(stream, look, &data, &out->memory_bytes, error);
     if (status != IL_OK)
         return status;
     out->memory = data;
@@ -225,7 +223,7 @@ enum il_status il_stream_bytes(struct il_stream *stream, size_t look,
 
 /* Room for `bytes` bytes from begin on: what is there moves to the front, into a larger
    buffer if need be. */
-static enum il_status make_room(struct il_stream *s, size_t bytes, struct il_error *error)
+static enum il_status make_room(struct il_input *s, size_t bytes, struct il_error *error)
 {
     if (s->room - s->begin >= bytes)
         return IL_OK;
@@ -249,10 +247,10 @@ static enum il_status make_room(struct il_stream *s, size_t bytes, struct il_err
     return IL_OK;
 }
 
-enum il_status il_stream_look(struct il_stream *stream, size_t bytes,
-                              unsigned char **data, size_t *have, struct il_error *error)
+enum il_status il_input_look(struct il_input *stream, size_t bytes, unsigned char **data,
+                             size_t *have, struct il_error *error)
 {
-    struct il_stream *s = stream;
+    struct il_input *s = stream;
     *data = NULL;
     *have = 0;
     if (s->begin == s->end)
@@ -274,17 +272,17 @@ enum il_status il_stream_look(struct il_stream *stream, size_t bytes,
     return IL_OK;
 }
 
-void il_stream_take(struct il_stream *stream, size_t bytes)
+void il_input_take(struct il_input *stream, size_t bytes)
 {
     IL_ASSERT(bytes <= stream->end - stream->begin);
     stream->begin += bytes;
     stream->at += bytes;
 }
 
-enum il_status il_stream_read(struct il_stream *stream, void *out, size_t bytes,
-                              size_t *got, struct il_error *error)
+enum il_status il_input_read(struct il_input *stream, void *out, size_t bytes,
+                             size_t *got, struct il_error *error)
 {
-    struct il_stream *s = stream;
+    struct il_input *s = stream;
     unsigned char *to = out;
     *got = 0;
     while (*got < bytes) {
@@ -292,13 +290,13 @@ enum il_status il_stream_read(struct il_stream *stream, void *out, size_t bytes,
         if (have > 0) {
             size_t some = have < wanted ? have : wanted;
             memcpy(to + *got, s->buffer + s->begin, some);
-            il_stream_take(s, some);
+            il_input_take(s, some);
             *got += some;
         } else if (s->ended) {
             break;
         } else if (wanted < s->room) {
             unsigned char *data = NULL;
-            enum il_status status = il_stream_look(s, 1, &data, &have, error);
+            enum il_status status = il_input_look(s, 1, &data, &have, error);
             if (status != IL_OK)
                 return status;
         } else {
@@ -313,10 +311,9 @@ enum il_status il_stream_read(struct il_stream *stream, void *out, size_t bytes,
     return IL_OK;
 }
 
-enum il_status il_stream_skip(struct il_stream *stream, uint64_t at,
-                              struct il_error *error)
+enum il_status il_input_skip(struct il_input *stream, uint64_t at, struct il_error *error)
 {
-    struct il_stream *s = stream;
+    struct il_input *s = stream;
     IL_ASSERT(at >= s->at);
     while (s->at < at) {
         size_t have = s->end - s->begin;
@@ -330,7 +327,7 @@ enum il_status il_stream_skip(struct il_stream *stream, uint64_t at,
             break;
         }
         unsigned char *data = NULL;
-        enum il_status status = il_stream_look(s, 1, &data, &have, error);
+        enum il_status status = il_input_look(s, 1, &data, &have, error);
         if (status != IL_OK)
             return status;
         if (have == 0)
@@ -338,7 +335,7 @@ enum il_status il_stream_skip(struct il_stream *stream, uint64_t at,
                            "%s, byte %" PRIu64 ": the file ends here, wanted it to go on "
                            "to byte %" PRIu64,
                            s->name, s->at, at);
-        il_stream_take(s, wanted < have ? (size_t)wanted : have);
+        il_input_take(s, wanted < have ? (size_t)wanted : have);
     }
     return IL_OK;
 }
