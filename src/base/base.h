@@ -120,5 +120,7 @@ double il_exp(double x);
 
 /** Monotonic seconds. */
 double il_clock_seconds(void);
+/** Nanoseconds since 1970 UTC, as the system believes: to be shown, never for order. */
+int64_t il_clock_wall_ns(void);
 
 #endif

@@ -90,6 +90,24 @@ enum il_status il_file_read_at(const struct il_file *file, uint64_t offset, void
     return IL_OK;
 }
 
+enum il_status il_file_measure(struct il_file *file, struct il_error *error)
+{
+    struct stat about;
+    IL_ASSERT(file->sized);
+    if (IL_SYS_FAULT(IL_IO_STAT, NULL) || fstat(file->fd, &about) != 0)
+        return il_sys_fail(error, file->name, "cannot examine", errno);
+    file->size = (uint64_t)about.st_size;
+    return IL_OK;
+}
+
+enum il_status il_file_sync(const struct il_file *file, struct il_error *error)
+{
+    /* Where nothing can be written nothing waits to be: EROFS, EINVAL. */
+    if (il_sys_sync(file->fd) != 0 && errno != EROFS && errno != EINVAL)
+        return il_sys_fail(error, file->name, "cannot sync", errno);
+    return IL_OK;
+}
+
 static enum il_status too_long(const struct il_file *file, uint64_t bytes_max,
                                struct il_error *error)
 {

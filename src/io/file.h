@@ -35,6 +35,13 @@ IL_MUST_CHECK enum il_status il_file_read_at(const struct il_file *file, uint64_
                                              void *out, size_t bytes,
                                              struct il_error *error);
 
+/** Asks a sized file anew how long it is: it may grow under its reader. IL_EIO. */
+IL_MUST_CHECK enum il_status il_file_measure(struct il_file *file,
+                                             struct il_error *error);
+/** Makes durable what a reader has seen of a file that another process writes. IL_EIO. */
+IL_MUST_CHECK enum il_status il_file_sync(const struct il_file *file,
+                                          struct il_error *error);
+
 /**
  * Reads the rest of a file, sized or not, into a block of il_alloc; one zero byte follows
  * it. \return IL_OK; IL_EIO; IL_ELIMIT past bytes_max; IL_ENOMEM

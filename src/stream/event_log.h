@@ -26,8 +26,8 @@ struct il_event_log_calls {
 };
 
 /* Opens the log as its one writer (the caller holds the lock of the directory), makes it
- * where there is none (*fresh 1), cuts a torn tail (and says so to `log`), plays all of
- * it. IL_EIO; IL_EFORMAT; IL_EVERSION; IL_ECORRUPT; IL_ENOMEM. */
+ * where there is none, cuts a torn tail (and says so to `log`), plays all of it; *fresh
+ * 1: nothing is in it. IL_EIO; IL_EFORMAT; IL_EVERSION; IL_ECORRUPT; IL_ENOMEM. */
 IL_MUST_CHECK enum il_status
 il_event_log_open(struct il_event_log **out, const struct il_dir *dir, int *fresh,
                   const struct il_event_log_calls *calls,
@@ -46,8 +46,8 @@ IL_MUST_CHECK enum il_status il_event_log_seed(struct il_event_log *log,
                                                const struct il_stream_seed *seed);
 /* 1: the frame in the making holds something. */
 int il_event_log_pending(const struct il_event_log *log);
-/* Writes the frame, and syncs it when `sync`. IL_EIO: only close may follow. An empty one
- * writes nothing. */
+/* Writes the frame, and syncs it and those before when `sync`. IL_EIO: only close may
+ * follow. An empty one writes nothing. */
 IL_MUST_CHECK enum il_status il_event_log_commit(struct il_event_log *log, int sync,
                                                  struct il_error *error);
 /* Tells the events of the frame that was committed last, as they were added. */
