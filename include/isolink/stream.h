@@ -67,9 +67,9 @@ struct il_stream_config {
     double posterior_min;  /**< as of il_link_config; below 0 (default): not set */
     size_t bootstrap_rows; /**< first bootstrap at so many rows of the smaller side and
                               all seeds; default 300 */
-    double
-        bootstrap_after;      /**< next bootstrap when so large a share of the rows of the
-                                 last one came, went or changed since; default 0.2; 0: never */
+    /** Next bootstrap when so large a share of the rows of the last one came, went or
+     * changed since; default 0.2; 0: never. */
+    double bootstrap_after;
     double bootstrap_seconds; /**< or after so long with any change; 0 (default): never */
     il_event_fn *event;       /**< may be NULL */
     void *event_context;

@@ -7,6 +7,7 @@
 #include "src/store/store_inner.h"
 
 #include "src/base/base.h"
+#include "src/store/store_sync.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -373,6 +374,16 @@ enum il_status il_store_seal(struct il_store *s, struct il_error *error)
     enum il_status status = may_write(s, error);
     if (status == IL_OK)
         status = il_store_seal_now(s, error);
+    pthread_mutex_unlock(&s->mutex);
+    return status;
+}
+
+enum il_status il_store_sync(struct il_store *s, struct il_error *error)
+{
+    pthread_mutex_lock(&s->mutex);
+    enum il_status status = may_write(s, error);
+    if (status == IL_OK)
+        status = il_store_settle(s, 1, error);
     pthread_mutex_unlock(&s->mutex);
     return status;
 }
