@@ -472,7 +472,7 @@ void il_stream_describe(const struct il_stream *s, struct il_stream_info *out)
                                    .round = s->round,
                                    .bootstrapping = s->boot != NULL,
                                    .refused_bootstrap = s->refused,
-                                   .since = s->since,
+                                   .since = il_stream_since(s),
                                    .bootstrap_seconds = s->boot_seconds};
     memcpy(out->events, s->events, sizeof(out->events));
     memcpy(out->why, s->why, sizeof(out->why));

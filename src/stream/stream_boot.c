@@ -418,6 +418,11 @@ static enum il_status take_over(struct il_stream *s, enum il_status *outcome,
     return status == IL_OK ? IL_OK : il_stream_fail(s, status, error);
 }
 
+uint64_t il_stream_since(const struct il_stream *s)
+{
+    return s->since - (s->boot ? s->boot->since : 0);
+}
+
 static int is_due(const struct il_stream *s)
 {
     const struct il_stream_config *c = &s->config;
@@ -484,7 +489,7 @@ enum il_status il_stream_bootstrap(struct il_stream *s, enum il_bootstrap how, i
             return status;
     }
     enum il_status status = start(s, how, error);
-    if (status != IL_OK || !wait)
+    if (status != IL_OK || !wait || !s->boot)
         return status;
     status = take_over(s, &outcome, error);
     return status == IL_OK ? outcome : status;

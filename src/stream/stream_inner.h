@@ -209,6 +209,8 @@ void il_stream_noted_changes(struct il_stream *s, const void *data, size_t bytes
 /* A row came, went or changed. */
 IL_MUST_CHECK enum il_status il_stream_changed(struct il_stream *s, int side,
                                                uint32_t name, struct il_error *error);
+/* Changes since the last one began. */
+uint64_t il_stream_since(const struct il_stream *s);
 /* Takes over what has ended, starts what is due. */
 IL_MUST_CHECK enum il_status il_stream_turn(struct il_stream *s, struct il_error *error);
 /* Ends a running one; nothing comes of it. */

@@ -225,12 +225,17 @@ static enum il_status check_seed(const struct il_stream_seed *seed, size_t numbe
                    number, seed->a_bytes, seed->b_bytes, IL_ID_BYTES_MAX);
 }
 
-/* Seeds that are given: those of before must be among them, new ones are written. */
-static enum il_status take_seeds(struct il_stream *s, const struct il_stream_config *c,
-                                 struct il_error *error)
+/* Seeds that are given: those of before must be among them, new ones are written. of: for
+   each name of A before, its seed. */
+static enum il_status add_seeds(struct il_stream *s, const struct il_stream_config *c,
+                                uint32_t *of, struct il_error *error)
 {
-    const size_t before = s->seed_count;
+    const size_t before = s->seed_count, names = s->side[0].names.count;
     size_t again = 0;
+    for (size_t i = 0; i < names; i++)
+        of[i] = NAME_NONE;
+    for (size_t k = 0; k < before; k++)
+        of[s->seeds[k].a] = (uint32_t)k;
     for (size_t i = 0; i < c->seed_count; i++) {
         const struct il_stream_seed *seed = &c->seeds[i];
         int fresh = 0;
@@ -241,28 +246,33 @@ static enum il_status take_seeds(struct il_stream *s, const struct il_stream_con
             il_names_find(&s->side[0].names, seed->a_id, seed->a_bytes, NULL);
         const uint32_t b =
             il_names_find(&s->side[1].names, seed->b_id, seed->b_bytes, NULL);
-        /* Counted once, also when it is given twice. */
-        for (size_t k = 0; k < before; k++)
-            if (s->seeds[k].a == a && s->seeds[k].b == b &&
-                !(s->side[0].names.names[a].flags & NAME_ENDING)) {
-                s->side[0].names.names[a].flags |= NAME_ENDING;
-                again++;
-                break;
-            }
+        if (a < names && of[a] != NAME_NONE && s->seeds[of[a]].b == b) {
+            of[a] = NAME_NONE; /* counted once, also when it is given twice */
+            again++;
+            continue;
+        }
         status = add_seed(s, seed, &fresh, error);
         if (status == IL_OK && fresh && il_event_log_seed(s->log, seed) != IL_OK)
             status = il_stream_no_memory(s, error);
         if (status != IL_OK)
             return status;
     }
-    for (size_t k = 0; k < before; k++)
-        s->side[0].names.names[s->seeds[k].a].flags &= (uint8_t)~NAME_ENDING;
     if (c->seed_count > 0 && again < before)
         return il_fail(error, IL_EARG,
                        "%s: %zu seeds, of which %zu are not among those given: they may "
                        "only become more",
                        il_path_tail(s->path), before, before - again);
     return IL_OK;
+}
+
+static enum il_status take_seeds(struct il_stream *s, const struct il_stream_config *c,
+                                 struct il_error *error)
+{
+    uint32_t *of = il_alloc(s->side[0].names.count, sizeof(*of));
+    enum il_status status =
+        of ? add_seeds(s, c, of, error) : il_stream_no_memory(s, error);
+    il_free(of);
+    return status;
 }
 
 static enum il_status open_log(struct il_stream *s, const struct il_stream_config *c,

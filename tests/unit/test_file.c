@@ -186,6 +186,35 @@ static void no_memory_leaks_nothing(void **state)
     assert_int_equal(unit_starve(load_one, (void *)"/proc/self/status"), 1);
 }
 
+/* A file that grows, and is cut, under its reader. */
+static void growing_files_are_measured(void **state)
+{
+    (void)state;
+    struct il_error error;
+    struct il_file file;
+    const char *path = unit_text("grows", "12345");
+    assert_int_equal(il_file_open(&file, path, &error), IL_OK);
+    unit_text("grows", "1234567");
+    assert_int_equal(file.size, 5);
+    assert_int_equal(il_file_measure(&file, &error), IL_OK);
+    assert_int_equal(file.size, 7);
+    assert_int_equal(il_file_sync(&file, &error), IL_OK);
+    assert_int_equal(truncate(path, 2), 0);
+    assert_int_equal(il_file_measure(&file, &error), IL_OK);
+    assert_int_equal(file.size, 2);
+    unit_fail_io(1, IL_IO_STAT, EIO, 0);
+    assert_int_equal(il_file_measure(&file, &error), IL_EIO);
+    unit_says(&error, "grows: cannot examine");
+    unit_fail_io(1, IL_IO_SYNC, EIO, 0);
+    assert_int_equal(il_file_sync(&file, &error), IL_EIO);
+    unit_says(&error, "grows: cannot sync");
+    /* Where nothing can be written nothing waits. */
+    unit_fail_io(1, IL_IO_SYNC, EROFS, 0);
+    assert_int_equal(il_file_sync(&file, &error), IL_OK);
+    unit_no_faults();
+    il_file_close(&file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +227,7 @@ int main(void)
         cmocka_unit_test(every_call_that_fails_is_reported),
         cmocka_unit_test(interruptions_and_short_reads_are_not_seen),
         cmocka_unit_test(no_memory_leaks_nothing),
+        cmocka_unit_test(growing_files_are_measured),
     };
     /* The reader may hang up while the feeder still writes. */
     signal(SIGPIPE, SIG_IGN);
