@@ -32,8 +32,9 @@ IL_API void il_memory_config_init(struct il_memory_config *config);
  * Every large array that the library asks for afterwards is a mapping of a nameless
  * scratch file, whose room on the disk is reserved at once, so that a full disk is
  * IL_ENOMEM and never a signal. A thread watches the resident memory, and before it
- * reaches the limit the mapped pages are given back: they stay in the file and in the
- * page cache, as far as the system has room for it, and come back when they are touched.
+ * reaches the limit the mapped pages are given back, those of open stores too: they stay
+ * in the file and in the page cache, as far as the system has room for it, and come back
+ * when they are touched.
  * Results are the same bytes as without a limit; slower as far as the pages have to come
  * from the disk. A disk that fails to read back its pages ends the process by SIGBUS.
  *
@@ -45,6 +46,24 @@ IL_API void il_memory_config_init(struct il_memory_config *config);
  */
 IL_API IL_MUST_CHECK enum il_status il_memory_limit(const struct il_memory_config *config,
                                                     struct il_error *error);
+
+/**
+ * The least limit under which so many bytes can be touched over and over: they, program
+ * and threads stay below the share of it at which pages are given back. At least
+ * IL_MEMORY_MIN, whole MiB. Any thread.
+ */
+IL_API uint64_t il_memory_least(uint64_t bytes);
+
+/**
+ * Room for a program that uses the library, beside what the library takes: under a limit
+ * large room lies in a scratch file too.
+ * \return count * size bytes, 64-byte aligned, not cleared, for il_memory_give; NULL when
+ * there are none: il_memory_describe then says why, if it was the scratch disk. Any
+ * thread
+ */
+IL_API void *il_memory_get(size_t count, size_t size);
+/** Accepts NULL. Any thread. */
+IL_API void il_memory_give(void *block);
 
 /** What a limit has cost so far. All 0 without one. */
 struct il_memory_use {

@@ -136,8 +136,10 @@ void il_pool_run(struct il_pool *pool, size_t tasks, il_task_fn *fn, void *conte
 {
     IL_ASSERT(fn != NULL);
     if (pool->threads == 1 || tasks <= 1) {
-        for (size_t task = 0; task < tasks; task++)
+        for (size_t task = 0; task < tasks; task++) {
             fn(context, task, 0);
+            il_large_look();
+        }
         return;
     }
     pthread_mutex_lock(&pool->mutex);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/io/dir.h"
 
+#include "src/io/scratch.h"
 #include "src/io/sys.h"
 
 #include <dirent.h>
@@ -313,13 +314,17 @@ enum il_status il_map_open(struct il_map *map, const struct il_file *file,
     if (data == MAP_FAILED)
         return il_sys_fail(error, file->name, "cannot map", errno);
     *map = (struct il_map){.data = data, .bytes = (size_t)file->size};
+    il_scratch_watch(data, map->bytes);
     return IL_OK;
 }
 
 void il_map_close(struct il_map *map)
 {
-    if (map->data)
-        munmap((void *)(uintptr_t)map->data, map->bytes);
+    if (map->data) {
+        void *start = (void *)(uintptr_t)map->data;
+        il_scratch_forget(start);
+        munmap(start, map->bytes);
+    }
     *map = (struct il_map){0};
 }
 

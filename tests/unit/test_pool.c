@@ -57,6 +57,45 @@ static void many_short_runs_see_each_others_writes(void **state)
     il_pool_close(&pool);
 }
 
+static atomic_uint looks;
+
+static void count_look(void)
+{
+    atomic_fetch_add(&looks, 1);
+}
+
+static void *none_to_get(size_t bytes)
+{
+    (void)bytes;
+    return NULL;
+}
+
+static int none_to_put(void *block)
+{
+    (void)block;
+    return 0;
+}
+
+/* One thread looked at nothing: only the threads of a pool did. */
+static void memory_is_looked_at_after_each_task(void **state)
+{
+    (void)state;
+    static const struct il_large large = {SIZE_MAX, none_to_get, none_to_put, count_look};
+    static struct tally tally;
+    for (unsigned threads = 1; threads <= 3; threads += 2) {
+        struct il_pool *pool = NULL;
+        assert_int_equal(il_pool_open(&pool, threads), IL_OK);
+        memset(&tally, 0, sizeof(tally));
+        tally.threads = threads;
+        atomic_store(&looks, 0);
+        il_large_set(&large);
+        il_pool_run(pool, 10, count_task, &tally);
+        il_large_set(NULL);
+        assert_int_equal(atomic_load(&looks), 10);
+        il_pool_close(&pool);
+    }
+}
+
 static void zero_threads_means_the_cores(void **state)
 {
     (void)state;
@@ -85,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_task_runs_once),
         cmocka_unit_test(many_short_runs_see_each_others_writes),
+        cmocka_unit_test(memory_is_looked_at_after_each_task),
         cmocka_unit_test(zero_threads_means_the_cores),
         cmocka_unit_test(bad_requests_leave_null),
     };

@@ -2,7 +2,10 @@
 /* The bound on resident memory: what is large goes to scratch files, and comes back. */
 #include <isolink/memory.h>
 
+#include <sys/mman.h>
+
 #include "src/base/base.h"
+#include "src/io/dir.h"
 #include "tests/unit/unit.h"
 
 #define MIB ((size_t)1 << 20)
@@ -146,6 +149,69 @@ static void resident_memory_stays_below(void **state)
     il_memory_unlimit();
 }
 
+/* Their pages are given back with those of the scratch files. */
+static void mapped_files_count_too(void **state)
+{
+    (void)state;
+    enum { BYTES = 400 << 20 };
+    struct il_error error;
+    struct il_file file;
+    struct il_map map;
+    const char *path = unit_text("mapped", "x");
+    assert_int_equal(truncate(path, BYTES), 0);
+    assert_int_equal(il_file_open(&file, path, &error), IL_OK);
+    assert_int_equal(il_map_open(&map, &file, &error), IL_OK);
+    limit_to(128);
+    size_t most = 0, sum = 0;
+    for (size_t i = 0; i < BYTES; i += 4096) {
+        sum += map.data[i];
+        if (i % MIB == 0) {
+            il_large_look();
+            size_t now = resident_mib();
+            most = now > most ? now : most;
+        }
+    }
+    assert_int_equal(sum, 'x');
+    if (!SANITIZED) {
+        assert_true(most < 128);
+    }
+    void *place = (void *)(uintptr_t)map.data;
+    il_map_close(&map);
+    il_file_close(&file);
+    /* It is watched no more: what is at its place now keeps its pages. */
+    unsigned char *own = mmap(place, MIB, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    assert_ptr_equal(own, place);
+    memset(own, 7, MIB);
+    uint64_t before = use().releases;
+    unsigned char *block = il_alloc(200 * MIB, 1);
+    assert_non_null(block);
+    il_clear(block, 200 * MIB);
+    assert_true(SANITIZED || use().releases > before);
+    assert_int_equal(own[MIB / 2], 7);
+    munmap(own, MIB);
+    il_free(block);
+    il_memory_unlimit();
+}
+
+static void the_least_limit_has_room(void **state)
+{
+    (void)state;
+    assert_int_equal(il_memory_least(0), IL_MEMORY_MIN);
+    assert_true(il_memory_least(100 * MIB) >= 200 * MIB);
+    assert_int_equal(il_memory_least(100 * MIB) % MIB, 0);
+    assert_true(il_memory_least(UINT64_MAX) > (uint64_t)1 << 60);
+    limit_to(128);
+    unsigned char *room = il_memory_get(3, MIB);
+    assert_non_null(room);
+    assert_true(use().scratch_bytes >= 3 * MIB);
+    memset(room, 1, 3 * MIB);
+    il_memory_give(room);
+    il_memory_give(NULL);
+    assert_int_equal(use().scratch_bytes, 0);
+    il_memory_unlimit();
+}
+
 static int full(enum il_io_call call)
 {
     return call == IL_IO_WRITE ? ENOSPC : 0;
@@ -182,6 +248,8 @@ int main(void)
         cmocka_unit_test(what_is_in_use_already_counts),
         cmocka_unit_test(large_blocks_lie_in_files),
         cmocka_unit_test(resident_memory_stays_below),
+        cmocka_unit_test(mapped_files_count_too),
+        cmocka_unit_test(the_least_limit_has_room),
         cmocka_unit_test(a_full_disk_is_no_memory),
         cmocka_unit_test(more_than_the_disk_is_refused),
     };
