@@ -198,6 +198,7 @@ static enum il_status load_tables(struct il_segment *s, struct il_error *error)
         const unsigned char *data = tables + (s->table[t].offset - begin);
         uint64_t stop = s->table[t].offset + s->table[t].bytes;
         uint64_t next = align_to(stop, TABLE_ALIGN);
+        il_large_look();
         enum il_status status = il_check_sum(b->name, s->table[t].offset, what[t],
                                              il_checksum(data, (size_t)s->table[t].bytes),
                                              s->table_hash[t], error);

@@ -116,7 +116,8 @@ IL_API void il_store_describe(const struct il_store *store, struct il_store_info
  * \param row  info.dim finite floats (that the codec can hold); copied
  * \return IL_OK; IL_EARG; IL_EIO (the writer is then poisoned: every later call returns
  * the same, the last commit stands); IL_ENOMEM
- * Several threads may put, remove and commit on one handle.
+ * Several threads may put, remove and commit on one handle. Cost: a look-up in each
+ * segment, until the id is found: O(segments), fewer after il_store_compact.
  */
 IL_API IL_MUST_CHECK enum il_status il_store_put(struct il_store *store, const void *id,
                                                  size_t id_bytes, const float *row,
@@ -128,8 +129,9 @@ IL_API IL_MUST_CHECK enum il_status il_store_remove(struct il_store *store,
                                                     const void *id, size_t id_bytes,
                                                     int *found, struct il_error *error);
 
-/** Makes everything that this thread put or removed before durable, as config.sync says.
- * Concurrent commits of several threads share a sync. */
+/** Makes everything that was put or removed before durable, as config.sync says: what
+ * this thread did, and what other threads did on the handle up to the call. Concurrent
+ * commits of several threads share a sync. */
 IL_API IL_MUST_CHECK enum il_status il_store_commit(struct il_store *store,
                                                     struct il_error *error);
 
@@ -150,6 +152,14 @@ IL_API IL_MUST_CHECK enum il_status il_store_bulk_end(struct il_store *store,
                                                       struct il_error *error);
 IL_API void il_store_bulk_abort(struct il_store *store);
 
+/** Bytes that a bulk import into this store touches for every block of rows, and what it
+ * keeps of each row of before; for il_memory_least. Any thread. */
+IL_API uint64_t il_store_bulk_bytes(struct il_store *store);
+
+/** 1: the store can hold this row of info.dim values: all are finite, and what is stored
+ * of them is not too large for the codec. Any thread. */
+IL_API int il_store_holds(struct il_store *store, const float *row);
+
 /** Moves the committed rows of the log into a new segment. */
 IL_API IL_MUST_CHECK enum il_status il_store_seal(struct il_store *store,
                                                   struct il_error *error);
@@ -162,7 +172,8 @@ IL_API IL_MUST_CHECK enum il_status il_store_compact(struct il_store *store,
 /**
  * Row of an id, of info.dim floats: the stored value, brought back through the basis.
  * \return IL_OK; IL_EARG when there is none (*found 0); IL_ECORRUPT; IL_EIO
- * Cost: look-up in mapped tables and one chunk.
+ * Cost: look-ups in the mapped tables of the segments, the newest first, until the id is
+ * found, so O(segments); and one chunk, in one read where it is not in memory.
  */
 IL_API IL_MUST_CHECK enum il_status il_store_get(struct il_store *store, const void *id,
                                                  size_t id_bytes, float *out, int *found,
@@ -175,7 +186,8 @@ IL_API IL_MUST_CHECK enum il_status il_store_cursor_open(struct il_store_cursor 
                                                          struct il_store *store,
                                                          struct il_error *error);
 /**
- * The next rows, at most `most`.
+ * The next rows, at most `most`; there may be fewer before the end, as where the segments
+ * end and the log begins.
  * \param stored  1: info.stored_dim coordinates as they are stored; 0: info.dim, brought
  * back through the basis
  * \param rows    most x dim (or stored_dim) floats; written

@@ -31,6 +31,10 @@ IL_API IL_MUST_CHECK enum il_status il_side_load(struct il_vectors **out,
                                                  const char *path, enum il_io io,
                                                  struct il_error *error);
 
+/** What the rows of a side were stored as: an enum il_codec, or 0 when they came from a
+ * file. Any thread. */
+IL_API int il_side_codec(const struct il_vectors *side);
+
 /** A list of ids, one a line, that is read in order. */
 struct il_id_list;
 
@@ -113,12 +117,15 @@ IL_API void il_sink_abort(struct il_sink **sink);
  * \param basis    keep x dim floats; written: orthonormal rows
  * \param share    receives the part of the variance that the basis keeps, 0..1
  * \return IL_OK; IL_EARG; IL_ELIMIT for more than 8,192 coordinates; IL_ENOMEM
- * Cost O(rows dim^2 + dim^3) time, 24 dim^2 bytes.
+ * Cost O(rows dim^2 + dim^3) time, il_axes_bytes beside the rows.
  */
 IL_API IL_MUST_CHECK enum il_status il_axes_fit(size_t rows, size_t dim, const float *x,
                                                 size_t keep, unsigned threads,
                                                 float *mean, float *basis, double *share,
                                                 struct il_error *error);
+
+/** Bytes that il_axes_fit touches over and over, for il_memory_least. Any thread. */
+IL_API uint64_t il_axes_bytes(size_t dim);
 
 /**
  * Removes a store: its files, then its directory.

@@ -72,12 +72,15 @@ int il_say_status(const char *command, enum il_status status,
         il_say(command, "%s; --scratch takes another directory", use.trouble);
         return IL_EXIT_LIMIT;
     }
+    /* Within a bound it is the bound that does not suffice. */
+    int code =
+        status == IL_ENOMEM && use.limit_bytes > 0 ? IL_EXIT_LIMIT : exit_of(status);
     if (error != NULL && error->text[0] != 0) {
         il_say(command, "%s", error->text);
     } else {
         il_say(command, "%s", il_status_text(status));
     }
-    return exit_of(status);
+    return code;
 }
 
 int il_say_output(const char *command, enum il_status status,
@@ -90,8 +93,7 @@ int il_say_output(const char *command, enum il_status status,
 
 int il_say_memory(const char *command)
 {
-    il_say(command, "%s", il_status_text(IL_ENOMEM));
-    return IL_EXIT_FAILED;
+    return il_say_status(command, IL_ENOMEM, NULL);
 }
 
 int il_stdout_end(const char *command, int code)

@@ -52,17 +52,24 @@ int il_say_status(const char *command, enum il_status status,
 int il_say_output(const char *command, enum il_status status,
                   const struct il_error *error);
 
-/** Says that memory is exhausted. \return IL_EXIT_FAILED */
+/** Says that memory is exhausted, or the scratch disk. \return an exit code */
 int il_say_memory(const char *command);
 
 /**
  * Bounds the memory of the process, as --memory and --scratch ask.
  * \param bytes    0: no limit
- * \param scratch  NULL: the directory of `beside`, or the system's own when that is no
- * regular file's name ("-") \return an exit code; says why
+ * \param scratch  NULL: the directory that `beside` stands in, or the system's own when
+ * that is no name of a file ("-") \return an exit code; says why
  */
 int il_memory_apply(const char *command, uint64_t bytes, const char *scratch,
                     const char *beside);
+
+/**
+ * Refuses when the limit, if there is one, has no room for what is touched all the time.
+ * \param bytes  of that \param what  it is for, in words
+ * \return IL_EXIT_DONE; IL_EXIT_LIMIT: says which limit has
+ */
+int il_memory_need(const char *command, uint64_t bytes, const char *what);
 
 /** Warns when the process took more than it was to take. */
 void il_memory_check(const char *command);

@@ -36,12 +36,14 @@ static const char help[] =
     "  --model NAME      the embedding model; a store holds vectors of one\n"
     "  --append          add to STORE, which must be there\n"
     "  --replace         a row replaces an earlier one of the same id     [refused]\n"
-    "  --on-bad skip|fail  rows that are zero or not finite                   [skip]\n"
+    "  --on-bad skip|fail  rows that are zero, not finite or too large for C  [skip]\n"
     "  --format F        what SRC is: npy, fvecs, bvecs, fbin, f16bin, u8bin, i8bin,\n"
     "                    jsonl, csv, faiss, safetensors or sqlite-vec\n"
     "                                             [its name or its first bytes say it]\n"
     "  --table T         tensor or table, when SRC has several\n"
     "  --column C        column or key of the vectors, when SRC has several\n"
+    "  --memory SIZE     bound on resident memory, as in 256M; never changes the store\n"
+    "  --scratch DIR     where large arrays lie then            [beside the store]\n"
     "  --json            the report as JSON on standard output\n"
     "  -q, --quiet       errors only\n"
     "  --no-progress     no progress bar (it shows on a terminal only)\n"
@@ -51,7 +53,8 @@ static const char help[] =
     "end; one that is added to stays as it was until the end.\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 bad input, 4 damaged store, 6 somebody\n"
-    "else writes the store, 130 interrupted.\n";
+    "else writes the store, 7 the bound on memory or the scratch disk is too small, 130\n"
+    "interrupted.\n";
 
 static const struct option options[] = {
     {"ids", required_argument, NULL, IL_OPT_IDS},
@@ -64,6 +67,8 @@ static const struct option options[] = {
     {"format", required_argument, NULL, IL_OPT_FORMAT},
     {"table", required_argument, NULL, IL_OPT_TABLE},
     {"column", required_argument, NULL, IL_OPT_COLUMN},
+    {"memory", required_argument, NULL, IL_OPT_MEMORY},
+    {"scratch", required_argument, NULL, IL_OPT_SCRATCH},
     {"json", no_argument, NULL, IL_OPT_JSON},
     {"quiet", no_argument, NULL, 'q'},
     {"no-progress", no_argument, NULL, IL_OPT_NO_PROGRESS},
@@ -77,6 +82,8 @@ struct import_args {
     const char *ids;
     const char *pca;   /**< NULL: all coordinates */
     const char *model; /**< NULL: none, or that of the store */
+    uint64_t memory;   /**< 0: no limit */
+    const char *scratch;
     enum il_codec codec;
     bool codec_given;
     bool append;
@@ -170,6 +177,12 @@ static bool take_option(int option, struct import_args *args)
         return il_axes_check(COMMAND, optarg);
     case IL_OPT_MODEL:
         args->model = optarg;
+        return true;
+    case IL_OPT_MEMORY:
+        return il_opts_bytes(COMMAND, "--memory", optarg, IL_MEMORY_MIN,
+                             (uint64_t)1 << 50, &args->memory);
+    case IL_OPT_SCRATCH:
+        args->scratch = optarg;
         return true;
     case IL_OPT_JSON:
         args->json = true;
@@ -414,6 +427,10 @@ static int put_row(const struct import_args *args, struct import_run *run,
         return code;
     }
     status = il_store_bulk_put(run->store, row->id, row->id_bytes, row->values, &error);
+    if (status == IL_EARG && !args->strict && !il_store_holds(run->store, row->values)) {
+        il_feed_leave_out(&run->feed, row, "too large for the codec");
+        return IL_EXIT_DONE;
+    }
     if (status == IL_EARG) {
         il_say(COMMAND, "%s, row %" PRIu64 ": %s", args->source, row->number, error.text);
         return IL_EXIT_INPUT;
@@ -447,7 +464,7 @@ static int put_rows(const struct import_args *args, struct import_run *run)
         if (code != IL_EXIT_DONE) {
             return code;
         }
-        run->report.rows++;
+        run->report.rows = feed->given - feed->left_out;
         il_progress_step(&run->bar, "import", (double)row.number, total);
     }
 }
@@ -480,15 +497,23 @@ static int finish(const struct import_args *args, struct import_run *run)
 static int import(const struct import_args *args, struct import_run *run)
 {
     struct il_error error = {""};
-    enum il_status status = il_store_bulk_begin(run->store, &error);
+    char what[96];
+    enum il_status status;
     int code;
 
+    snprintf(what, sizeof what, "an import of rows of %zu coordinates", run->feed.dim);
+    code = il_memory_need(COMMAND, il_store_bulk_bytes(run->store), what);
+    if (code != IL_EXIT_DONE) {
+        return code;
+    }
+    status = il_store_bulk_begin(run->store, &error);
     if (status != IL_OK) {
         return il_say_output(COMMAND, status, &error);
     }
     code = put_rows(args, run);
     if (code == IL_EXIT_DONE && run->report.rows == 0) {
-        il_say(COMMAND, "%s: no row that is finite and not zero", args->source);
+        il_say(COMMAND, "%s: no row that is finite and not zero%s", args->source,
+               run->feed.left_out > 0 ? " and that the codec can hold" : "");
         code = IL_EXIT_INPUT;
     }
     if (code != IL_EXIT_DONE) {
@@ -527,7 +552,7 @@ static int tell(const struct import_args *args, struct import_run *run)
     if (!args->quiet && feed->left_out > 0) {
         il_say(COMMAND,
                "warning: %s: %" PRIu64 " of %" PRIu64
-               " rows left out, zero or not finite; first: %s",
+               " rows left out, zero, not finite or too large for the codec; first: %s",
                args->source, feed->left_out, feed->given, feed->first);
     }
     if (!args->quiet) {
@@ -554,7 +579,10 @@ int il_cmd_import(int argc, char **argv)
     }
     il_cancel_install();
     il_progress_init(&run.bar, args.progress && !args.quiet);
-    code = open_all(&args, &run);
+    code = il_memory_apply(COMMAND, args.memory, args.scratch, args.store);
+    if (code == IL_EXIT_DONE) {
+        code = open_all(&args, &run);
+    }
     if (code == IL_EXIT_DONE) {
         code = import(&args, &run);
     }
@@ -563,6 +591,8 @@ int il_cmd_import(int argc, char **argv)
         run.report.seconds = il_seconds_now() - start;
         code = tell(&args, &run);
     }
+    il_memory_check(COMMAND);
     clean_up(&run);
+    il_memory_unlimit();
     return il_stdout_end(COMMAND, code);
 }

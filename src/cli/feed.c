@@ -57,19 +57,25 @@ static bool usable(const float *row, size_t dim)
     return most > 0 && most < 0x7f800000u;
 }
 
-static void leave_out(struct il_feed *feed, const struct il_feed_row *row)
+void il_feed_leave_out(struct il_feed *feed, const struct il_feed_row *row,
+                       const char *why)
 {
-    bool zero = true;
-
-    for (size_t i = 0; i < feed->dim; i++) {
-        zero = zero && row->values[i] == 0.0f;
-    }
     if (feed->left_out == 0) {
         snprintf(feed->first, sizeof feed->first, "row %" PRIu64 " (id '%.*s') is %s",
                  row->number, row->id_bytes < 80 ? (int)row->id_bytes : 80,
-                 (const char *)row->id, zero ? "zero" : "not finite");
+                 (const char *)row->id, why);
     }
     feed->left_out++;
+}
+
+static bool is_zero(const float *row, size_t dim)
+{
+    for (size_t i = 0; i < dim; i++) {
+        if (row[i] != 0.0f) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* After the last row: its list of ids must have ended too. */
@@ -157,7 +163,8 @@ int il_feed_next(struct il_feed *feed, const char *command, struct il_feed_row *
         if (usable(row->values, feed->dim)) {
             return IL_EXIT_DONE;
         }
-        leave_out(feed, row);
+        il_feed_leave_out(feed, row,
+                          is_zero(row->values, feed->dim) ? "zero" : "not finite");
     }
 }
 

@@ -24,7 +24,7 @@ struct il_feed {
     size_t count;      /**< rows of the batch */
     size_t at;         /**< next row of the batch */
     uint64_t given;    /**< rows before it, unusable ones too */
-    uint64_t left_out; /**< rows that were zero or not finite */
+    uint64_t left_out; /**< rows that were zero or not finite, and the caller's */
     char first[200];   /**< the first of them in words */
     bool end;
 };
@@ -45,6 +45,11 @@ int il_feed_open(struct il_feed *feed, const char *command, const char *path,
 /** The next row that is finite and not zero; others are counted. \return an exit code;
  * says what is wrong */
 int il_feed_next(struct il_feed *feed, const char *command, struct il_feed_row *row);
+
+/** Counts a row that the caller leaves out; the first one is kept in words, "row 3 (id
+ * 'x') is WHY". */
+void il_feed_leave_out(struct il_feed *feed, const struct il_feed_row *row,
+                       const char *why);
 
 void il_feed_close(struct il_feed *feed);
 

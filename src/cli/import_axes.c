@@ -82,7 +82,7 @@ static bool make_sample(struct sample *sample, const struct il_feed *feed)
         sample->stride = feed->rows / wanted > 1 ? feed->rows / wanted : 1;
         sample->room = feed->rows < sample->room ? (size_t)feed->rows + 1 : sample->room;
     }
-    sample->rows = calloc(sample->room, feed->dim * sizeof(float));
+    sample->rows = il_memory_get(sample->room, feed->dim * sizeof(float));
     return sample->rows != NULL;
 }
 
@@ -130,14 +130,23 @@ static int fit(struct il_axes *axes, const char *command, const char *wanted,
         il_say(command, "%s: no row that is finite and not zero", feed->path);
         return IL_EXIT_INPUT;
     }
-    axes->mean = calloc(feed->dim, sizeof(float));
-    axes->basis = calloc(axes->stored_dim, feed->dim * sizeof(float));
+    axes->mean = il_memory_get(feed->dim, sizeof(float));
+    axes->basis = il_memory_get(axes->stored_dim, feed->dim * sizeof(float));
     if (axes->mean == NULL || axes->basis == NULL) {
         return il_say_memory(command);
     }
     status = il_axes_fit(sample->count, feed->dim, sample->rows, axes->stored_dim, 0,
                          axes->mean, axes->basis, &axes->share, &error);
     return status == IL_OK ? IL_EXIT_DONE : il_say_status(command, status, &error);
+}
+
+/* Before anything is read that a bound has no room for. */
+static int check_memory(const char *command, const struct il_feed *feed)
+{
+    char what[96];
+
+    snprintf(what, sizeof what, "--pca of rows of %zu coordinates", feed->dim);
+    return il_memory_need(command, il_axes_bytes(feed->dim), what);
 }
 
 int il_axes_find(struct il_axes *axes, const char *command, const char *wanted,
@@ -157,20 +166,23 @@ int il_axes_find(struct il_axes *axes, const char *command, const char *wanted,
     }
     code = il_feed_open(&feed, command, path, config, NULL);
     if (code == IL_EXIT_DONE) {
+        code = check_memory(command, &feed);
+    }
+    if (code == IL_EXIT_DONE) {
         code = read_sample(&sample, &feed, command, bar);
     }
     if (code == IL_EXIT_DONE) {
         code = fit(axes, command, wanted, &feed, &sample);
     }
-    free(sample.rows);
+    il_memory_give(sample.rows);
     il_feed_close(&feed);
     return code;
 }
 
 void il_axes_free(struct il_axes *axes)
 {
-    free(axes->mean);
-    free(axes->basis);
+    il_memory_give(axes->mean);
+    il_memory_give(axes->basis);
     axes->mean = NULL;
     axes->basis = NULL;
 }

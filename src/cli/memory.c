@@ -6,15 +6,21 @@
 #include "cli.h"
 #include "report.h"
 
-/* Directory of a file's name, malloc'd. NULL without memory. */
+/* Directory that a name stands in, malloc'd. NULL without memory. */
 static char *folder_of(const char *path)
 {
-    const char *slash = strrchr(path, '/');
+    size_t bytes = strlen(path);
 
-    if (slash == NULL) {
+    while (bytes > 1 && path[bytes - 1] == '/') {
+        bytes--;
+    }
+    while (bytes > 0 && path[bytes - 1] != '/') {
+        bytes--;
+    }
+    if (bytes == 0) {
         return strdup(".");
     }
-    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    return strndup(path, bytes);
 }
 
 int il_memory_apply(const char *command, uint64_t bytes, const char *scratch,
@@ -45,6 +51,21 @@ int il_memory_apply(const char *command, uint64_t bytes, const char *scratch,
     }
     (void)il_say_output(command, status, &error);
     return status == IL_ELIMIT ? IL_EXIT_LIMIT : IL_EXIT_FAILED;
+}
+
+int il_memory_need(const char *command, uint64_t bytes, const char *what)
+{
+    struct il_memory_use use;
+    uint64_t least = il_memory_least(bytes);
+
+    il_memory_describe(&use);
+    if (use.limit_bytes == 0 || use.limit_bytes >= least) {
+        return IL_EXIT_DONE;
+    }
+    il_say(command, "%s: needs '--memory %lluM' or more, got %lluM", what,
+           (unsigned long long)(least >> 20),
+           (unsigned long long)(use.limit_bytes >> 20));
+    return IL_EXIT_LIMIT;
 }
 
 void il_memory_check(const char *command)

@@ -63,6 +63,7 @@ void il_report_import(FILE *stream, const struct il_import_report *report)
 char *il_report_import_json(const struct il_import_report *report)
 {
     const struct il_store_info *info = &report->info;
+    struct il_memory_use memory;
     json_t *object =
         json_pack("{s:s, s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}",
                   "schema", "isolink-import-1", "source", il_json_text(report->source),
@@ -81,6 +82,15 @@ char *il_report_import_json(const struct il_import_report *report)
                             report->sampled > 0 ? il_json_number(report->share)
                                                 : json_null());
         json_object_set_new(object, "seconds", il_json_number(report->seconds));
+        il_memory_describe(&memory);
+        json_object_set_new(object, "peak_rss_bytes",
+                            il_json_whole((size_t)il_peak_bytes()));
+        json_object_set_new(object, "memory_limit_bytes",
+                            memory.limit_bytes > 0
+                                ? il_json_whole((size_t)memory.limit_bytes)
+                                : json_null());
+        json_object_set_new(object, "scratch_bytes_max",
+                            il_json_whole((size_t)memory.scratch_bytes_max));
     }
     return il_json_finish(object);
 }

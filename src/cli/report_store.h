@@ -15,7 +15,7 @@ struct il_import_report {
     bool appended;
     uint64_t rows;             /**< that were put */
     uint64_t replaced;         /**< of them, in the place of earlier ones */
-    uint64_t left_out;         /**< zero or not finite */
+    uint64_t left_out;         /**< zero, not finite or too large for the codec */
     size_t sampled;            /**< rows that the basis was found from; 0: no basis */
     double share;              /**< of their variance that it keeps */
     double seconds;            /**< from the start of the program */

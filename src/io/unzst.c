@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/io/unzst.h"
 
+#include <isolink/memory.h>
+
 #include "src/base/base.h"
 
 #include <inttypes.h>
@@ -9,6 +11,8 @@
 
 /* zstd --long is 27; what is beyond asks for too much memory for what it saves. */
 #define WINDOW_LOG_MAX 27
+/* Level 19 without --long. */
+#define WINDOW_LOG_LEAST 23
 
 struct il_unzst {
     const char *name;
@@ -20,11 +24,25 @@ struct il_unzst {
     ZSTD_inBuffer in;
     uint64_t at;    /* of room in the packed file */
     uint64_t begun; /* where the frame under way begins */
+    int window_log; /* the largest window that is unpacked */
     int inside;     /* 1: a frame is under way */
     int full;       /* 1: it may hold bytes that found no room in the last call */
     int frames;     /* 1: there was at least one */
     int ended;
 };
+
+/* A window is memory of libzstd's own, which cannot be given back: under a bound at most
+   a half of what can be touched all the time. */
+static int window_log(void)
+{
+    struct il_memory_use use;
+    int log = WINDOW_LOG_MAX;
+    il_memory_describe(&use);
+    while (use.limit_bytes > 0 && log > WINDOW_LOG_LEAST &&
+           il_memory_least((uint64_t)2 << log) > use.limit_bytes)
+        log--;
+    return log;
+}
 
 enum il_status il_unzst_open(struct il_unzst **out, const char *name,
                              il_unzst_read_fn *read, void *context,
@@ -36,6 +54,7 @@ enum il_status il_unzst_open(struct il_unzst **out, const char *name,
         z->name = name;
         z->read = read;
         z->context = context;
+        z->window_log = window_log();
         z->room_bytes = ZSTD_DStreamInSize();
         z->room = il_alloc(z->room_bytes, 1);
         z->in.src = z->room;
@@ -43,7 +62,7 @@ enum il_status il_unzst_open(struct il_unzst **out, const char *name,
     }
     if (!z || !z->zstd ||
         ZSTD_isError(
-            ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MAX))) {
+            ZSTD_DCtx_setParameter(z->zstd, ZSTD_d_windowLogMax, z->window_log))) {
         il_unzst_close(&z);
         return il_fail(error, IL_ENOMEM, "%s: no memory to unpack it", name);
     }
@@ -90,6 +109,13 @@ static enum il_status refuse(const struct il_unzst *z, size_t code,
     case ZSTD_error_memory_allocation:
         return il_fail(error, IL_ENOMEM, "%s: no memory to unpack it", z->name);
     case ZSTD_error_frameParameter_windowTooLarge:
+        if (z->window_log < WINDOW_LOG_MAX)
+            return il_fail(error, IL_ENOMEM,
+                           "%s, byte %" PRIu64
+                           ": a zstd frame with a window of more than 2^%d bytes: wanted "
+                           "a bound on memory of %" PRIu64 " MiB for any",
+                           z->name, z->begun, z->window_log,
+                           il_memory_least((uint64_t)2 << WINDOW_LOG_MAX) >> 20);
         return il_fail(error, IL_ELIMIT,
                        "%s, byte %" PRIu64
                        ": a zstd frame with a window of more than 2^%d bytes; pack it "

@@ -89,6 +89,8 @@ static enum il_status find_mean(const struct pca *p, double *sum, float *mean,
     memset(sum, 0, p->dim * sizeof(*sum));
     for (size_t i = 0; i < p->rows; i++) {
         const float *row = p->x + i * p->ld;
+        if (i % IL_LOOK_ROWS == 0)
+            il_large_look();
         float length2 = p->simd->dot_f32(row, row, p->dim);
         if (!isfinite(length2))
             return il_fail(error, IL_EARG,
@@ -146,6 +148,16 @@ static enum il_status check_sizes(size_t rows, size_t dim, size_t keep,
                        "at least one and as many as coordinates at most",
                        keep, rows, dim);
     return IL_OK;
+}
+
+uint64_t il_pca_bytes(size_t dim)
+{
+    const uint64_t square = (uint64_t)dim * dim;
+    uint64_t batches = 2 * (uint64_t)(dim + PANEL_MAX) * BATCH * sizeof(float) +
+                       square * (sizeof(float) + sizeof(double));
+    /* The matrix, which becomes the axes, and what il_eigen_symmetric takes. */
+    uint64_t axes = 2 * square * sizeof(double) + 7 * (uint64_t)dim * sizeof(double);
+    return batches > axes ? batches : axes;
 }
 
 enum il_status il_pca_fit(struct il_pool *pool, size_t rows, size_t dim, size_t ld,

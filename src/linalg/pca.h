@@ -26,7 +26,7 @@
  * rows are equal
  * \return IL_OK; IL_EARG when a value is not finite or too large to be squared, or a
  * number is out of range; IL_ELIMIT past IL_PCA_DIM_MAX; IL_ENOMEM
- * Cost O(rows dim^2 + dim^3) time and 24 dim^2 bytes: with 8,192 rows and two threads
+ * Cost O(rows dim^2 + dim^3) time and il_pca_bytes: with 8,192 rows and two threads
  * 0.4 s at dim 768, 4 s at 1,536, 40 s at 3,072, nearly all of it the one thread of
  * il_eigen_symmetric.
  */
@@ -34,5 +34,8 @@ IL_MUST_CHECK enum il_status il_pca_fit(struct il_pool *pool, size_t rows, size_
                                         size_t ld, const float *x, size_t keep,
                                         float *mean, float *basis, double *share,
                                         struct il_error *error);
+
+/** Bytes that il_pca_fit takes at most at a time. */
+uint64_t il_pca_bytes(size_t dim);
 
 #endif

@@ -5,6 +5,11 @@
 #include "src/base/base.h"
 #include "src/linalg/pca.h"
 
+uint64_t il_axes_bytes(size_t dim)
+{
+    return il_pca_bytes(dim);
+}
+
 enum il_status il_axes_fit(size_t rows, size_t dim, const float *x, size_t keep,
                            unsigned threads, float *mean, float *basis, double *share,
                            struct il_error *error)

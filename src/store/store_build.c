@@ -110,6 +110,8 @@ static enum il_status have_writer(struct il_build *b, int *fresh, struct il_erro
 enum il_status il_build_push(struct il_build *b, const void *id, size_t id_bytes,
                              const float *row, struct il_error *error)
 {
+    /* The look-ups of ids touch a page here and there of every mapped segment. */
+    il_large_look();
     for (;;) {
         int fresh = 0;
         enum il_status status = have_writer(b, &fresh, error);
@@ -546,6 +548,33 @@ static enum il_status find_in_bulk(struct il_store *s, const void *id, size_t id
     return *part ? il_part_reserve(*part, error) : IL_OK;
 }
 
+uint64_t il_store_bulk_bytes(struct il_store *s)
+{
+    const uint64_t chunk_min = (uint64_t)1 << 20;
+    pthread_mutex_lock(&s->mutex);
+    const uint64_t dim = s->m.dim, stored = s->m.stored_dim;
+    uint64_t block = IL_SEGMENT_BLOCK * stored * sizeof(float);
+    uint64_t chunk = block > chunk_min ? block : chunk_min;
+    /* Rows staged twice, a chunk as it is, shuffled and packed, and a row on its way. */
+    uint64_t bytes = 2 * block + 3 * chunk + 3 * dim * sizeof(float);
+    if (s->basis)
+        bytes += dim * (1 + stored) * sizeof(float);
+    /* A bit each, as soon as one of a segment is replaced. */
+    for (size_t i = 0; i < s->m.count; i++)
+        bytes += il_deletions_bitmap_bytes(s->m.segments[i].rows);
+    pthread_mutex_unlock(&s->mutex);
+    return bytes;
+}
+
+int il_store_holds(struct il_store *s, const float *row)
+{
+    struct il_error ignored;
+    pthread_mutex_lock(&s->mutex);
+    int holds = il_segment_image_rows(s->image, row, 1, NULL, &ignored) == IL_OK;
+    pthread_mutex_unlock(&s->mutex);
+    return holds;
+}
+
 enum il_status il_store_bulk_put(struct il_store *s, const void *id, size_t id_bytes,
                                  const float *row, struct il_error *error)
 {
@@ -574,6 +603,7 @@ static enum il_status replace_in_store(struct il_store *s, struct il_error *erro
         for (size_t row = 0; row < b->parts[i]->entry.rows; row++) {
             size_t bytes = 0;
             const void *id = il_segment_id(b->parts[i]->segment, row, &bytes);
+            il_large_look();
             for (size_t k = s->m.count; k-- > 0;) {
                 uint64_t old = il_part_find(s->parts[k], id, bytes);
                 if (old == IL_SEGMENT_NONE)

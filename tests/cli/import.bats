@@ -182,8 +182,19 @@ good() {
 @test "a value that the codec cannot hold: the row, the value, the limit" {
     echo '{"id": "x", "vector": [1, 2, 70000]}' > rows.jsonl
     refused 3 "rows.jsonl, row 0" "coordinate 2 is 70000" "at most 655" "for f16" -- \
-        rows.jsonl s --codec f16
+        rows.jsonl s --codec f16 --on-bad fail
+    refused 3 "rows.jsonl: no row that is finite" "codec can hold" -- rows.jsonl s \
+        --codec f16
+    lines 0 3 >> rows.jsonl
+    run -0 --separate-stderr "$ISOLINK" import rows.jsonl t --codec f16
+    contains "$stderr" "rows.jsonl: 1 of 4 rows left out" "too large for the codec" \
+        "first: row 0 (id 'x') is too large for the codec" "t: 3 rows"
+    # On axes too: what is stored is too large, not what was given.
+    { lines 0 9; echo '{"id": "y", "vector": [60000, 60000, 60000]}'; } > axes.jsonl
+    run -0 --separate-stderr "$ISOLINK" import axes.jsonl u --codec f16 --pca 1
+    contains "$stderr" "1 of 10 rows left out" "row 9 (id 'y') is too large"
     "$ISOLINK" import rows.jsonl s -q --codec f32
+    [ "$(rows_of s)" -eq 4 ]
 }
 
 @test "a store that is there is not replaced" {

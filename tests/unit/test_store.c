@@ -258,6 +258,9 @@ static void bad_rows_and_ids_change_nothing(void **state)
     row[2] = 70000;
     assert_int_equal(il_store_put(s, "x", 1, row, &error), IL_EARG);
     unit_says(&error, "70000");
+    assert_int_equal(il_store_holds(s, row), 0);
+    row[2] = 65504;
+    assert_int_equal(il_store_holds(s, row), 1);
     assert_int_equal(store_count(s), 0);
     /* The longest id, of zeros alone, and one that is its beginning. */
     STORE_OK(il_store_put(s, id, IL_ID_BYTES_MAX, store_row(1, 0), &error));
@@ -272,6 +275,30 @@ static void bad_rows_and_ids_change_nothing(void **state)
         assert_int_equal(store_count(s), 3);
         STORE_OK(il_store_seal(s, &error));
     }
+    il_store_close(&s);
+}
+
+/* Blocks and chunks, a basis where there is one, a bit for each row of before. */
+static void a_bulk_import_says_what_it_touches(void **state)
+{
+    (void)state;
+    struct il_error error = {{0}};
+    struct il_store_config c = store_config(1);
+    static float basis[600 * 600];
+    struct il_store *s = store_open(unit_path("touch"), &c);
+    const uint64_t plain = il_store_bulk_bytes(s), mib = (uint64_t)1 << 20;
+    assert_in_range(plain, 3 * mib, 4 * mib);
+    store_put(s, 1, 0);
+    STORE_OK(il_store_seal(s, &error));
+    assert_true(il_store_bulk_bytes(s) > plain);
+    il_store_close(&s);
+    c.dim = c.stored_dim = 600;
+    c.mean = basis + 1;
+    c.basis = basis;
+    for (size_t q = 0; q < 600; q++)
+        basis[q * 600 + q] = 1;
+    s = store_open(unit_path("touch-axes"), &c);
+    assert_true(il_store_bulk_bytes(s) > plain + sizeof(basis));
     il_store_close(&s);
 }
 
@@ -730,6 +757,7 @@ int main(void)
         cmocka_unit_test(what_is_no_store_is_left_alone),
         cmocka_unit_test(the_config_is_checked),
         cmocka_unit_test(bad_rows_and_ids_change_nothing),
+        cmocka_unit_test(a_bulk_import_says_what_it_touches),
         cmocka_unit_test(values_stay_through_seal_and_compact),
         cmocka_unit_test(readers_keep_what_they_opened),
         cmocka_unit_test(a_torn_tail_is_cut_with_a_word),
