@@ -87,6 +87,17 @@ static void put_stages(FILE *stream, const struct il_link_report *report)
             multiply_adds);
 }
 
+/* "A 1,000 x 128 i8": what the rows are in the file, or in the store. */
+static void put_side(FILE *stream, const struct il_outcome *out, int side, size_t rows)
+{
+    int codec = il_side_codec(out->inputs->vectors[side]);
+
+    fprintf(stream, "%c %s x %zu %s", "AB"[side], il_grouped(rows).text,
+            out->inputs->rows[side].dim,
+            codec != 0 ? il_codec_text((enum il_codec)codec)
+                       : il_dtype_text(out->inputs->rows[side].type));
+}
+
 static void put_seeds(FILE *stream, const struct il_outcome *out)
 {
     const struct il_link_report *report = out->report;
@@ -147,10 +158,11 @@ void il_report_link(FILE *stream, const struct il_outcome *out)
     const struct il_link_report *report = out->report;
 
     put_stages(stream, report);
-    fprintf(stream, "%-11s A %s x %zu %s, B %s x %zu %s\n", "rows",
-            il_grouped(report->rows_a).text, out->inputs->rows[0].dim,
-            il_dtype_text(out->inputs->rows[0].type), il_grouped(report->rows_b).text,
-            out->inputs->rows[1].dim, il_dtype_text(out->inputs->rows[1].type));
+    fprintf(stream, "%-11s ", "rows");
+    put_side(stream, out, 0, report->rows_a);
+    fputs(", ", stream);
+    put_side(stream, out, 1, report->rows_b);
+    fputc('\n', stream);
     put_skipped(stream, out);
     put_seeds(stream, out);
     if (!report->refused) {

@@ -7,11 +7,14 @@
 static json_t *side_json(const struct il_outcome *out, int side)
 {
     const struct il_inputs *in = out->inputs;
+    int codec = il_side_codec(in->vectors[side]);
     json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o}", "file", il_json_text(in->path.side[side]), "rows",
-        il_json_whole(in->rows[side].rows), "dim", il_json_whole(in->rows[side].dim),
-        "type", il_json_text(il_dtype_text(in->rows[side].type)), "skipped",
-        il_json_whole(out->skipped_count[side]));
+        "{s:o, s:o, s:o, s:o, s:o, s:o}", "file", il_json_text(in->path.side[side]),
+        "rows", il_json_whole(in->rows[side].rows), "dim",
+        il_json_whole(in->rows[side].dim), "type",
+        il_json_text(il_dtype_text(in->rows[side].type)), "codec",
+        codec != 0 ? il_json_text(il_codec_text((enum il_codec)codec)) : json_null(),
+        "skipped", il_json_whole(out->skipped_count[side]));
 
     if (object != NULL && out->verbose) {
         json_t *list = json_array();

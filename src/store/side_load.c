@@ -14,6 +14,7 @@
 
 struct side {
     const char *name;
+    enum il_codec codec;
     size_t dim, rows, room; /* room: rows that the block takes */
     float *block;
     char *text; /* ids, each with a zero byte behind it */
@@ -82,6 +83,7 @@ static enum il_status read_store(struct side *s, const char *path, enum il_io io
     if (status != IL_OK)
         return status;
     il_store_describe(store, &info);
+    s->codec = info.codec;
     s->dim = info.stored_dim;
     s->room = (size_t)info.rows + 1;
     /* What a store says was compared with its files when it was opened. */
@@ -110,7 +112,7 @@ static enum il_status load_store(struct il_vectors **out, const char *path, enum
         s.text = NULL;
     }
     if (status == IL_OK) {
-        status = il_vectors_make(out, s.block, s.rows, s.dim, ids);
+        status = il_vectors_make(out, s.block, s.rows, s.dim, s.codec, ids);
         s.block = NULL;
         if (status != IL_OK)
             il_fail(error, status, "%s: no memory to read it", s.name);

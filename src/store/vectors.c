@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/store/vectors.h"
 
+#include <isolink/transfer.h>
+
 #include "formats/vecs.h"
 #include "src/base/base.h"
 #include "src/store/ids.h"
@@ -16,6 +18,7 @@ struct il_vectors {
     struct il_matrix rows;
     unsigned char *block; /* the rows as they lie in the file, or as f32 */
     struct il_ids *ids;   /* NULL: there are none */
+    int codec;            /* of the store; 0: of a file */
 };
 
 /* The kind when the file can be read as one block; IL_KIND_AUTO: as a source. */
@@ -197,7 +200,7 @@ out:
 }
 
 enum il_status il_vectors_make(struct il_vectors **out, float *block, size_t rows,
-                               size_t dim, struct il_ids *ids)
+                               size_t dim, enum il_codec codec, struct il_ids *ids)
 {
     struct il_vectors *v = il_alloc_zero(1, sizeof(*v));
     *out = v;
@@ -208,6 +211,7 @@ enum il_status il_vectors_make(struct il_vectors **out, float *block, size_t row
     }
     v->block = (unsigned char *)block;
     v->ids = ids;
+    v->codec = (int)codec;
     v->rows = (struct il_matrix){.type = IL_F32,
                                  .rows = rows,
                                  .dim = dim,
@@ -219,6 +223,11 @@ enum il_status il_vectors_make(struct il_vectors **out, float *block, size_t row
 struct il_matrix il_vectors_rows(const struct il_vectors *vectors)
 {
     return vectors->rows;
+}
+
+int il_side_codec(const struct il_vectors *side)
+{
+    return side->codec;
 }
 
 const struct il_ids *il_vectors_ids(const struct il_vectors *vectors)

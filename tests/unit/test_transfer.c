@@ -294,6 +294,7 @@ static enum il_status load_side(void *context)
     }
     struct il_matrix m = il_vectors_rows(v);
     assert_int_equal(m.type, IL_F32);
+    assert_int_equal(il_side_codec(v), IL_CODEC_F32);
     assert_int_equal(m.dim, STORE_DIM);
     assert_int_equal(m.rows, l->rows);
     for (size_t i = 0; i < m.rows; i++) {
