@@ -60,6 +60,7 @@ enum il_status il_segment_read(const struct il_segment_decoder *d, size_t i, voi
     struct il_segment_chunk c = il_segment_chunk(d->segment, i);
     const unsigned char *stored = d->stored;
     if (b->memory) {
+        il_bytes_want(b, c.offset, c.bytes);
         stored = b->memory + c.offset;
     } else {
         enum il_status status = il_bytes_read(b, c.offset, d->stored, c.bytes, error);

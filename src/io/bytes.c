@@ -5,6 +5,8 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset, void *out,
                              size_t count, struct il_error *error)
@@ -20,4 +22,15 @@ enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset, void
     if (count)
         memcpy(out, bytes->memory + offset, count);
     return IL_OK;
+}
+
+void il_bytes_want(const struct il_bytes *bytes, uint64_t offset, size_t count)
+{
+    if (!bytes->mapped || count == 0)
+        return;
+    IL_ASSERT(offset <= bytes->size && count <= bytes->size - offset);
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), before = offset % page;
+    /* A hint: a kernel that does not take it reads by faults. */
+    (void)madvise((void *)(uintptr_t)(bytes->memory + offset - before),
+                  count + (size_t)before, MADV_WILLNEED);
 }

@@ -14,6 +14,7 @@ struct il_bytes {
     size_t memory_bytes;         /**< in memory when the size is not known */
     const unsigned char *memory; /**< NULL: read from file; borrowed */
     const struct il_file *file;  /**< sized; borrowed */
+    int mapped;                  /**< 1: memory is a file that is mapped, as a whole */
 };
 
 /** Copies count bytes from offset; IL_EFORMAT past the end (or past what is here of bytes
@@ -21,5 +22,9 @@ struct il_bytes {
 IL_MUST_CHECK enum il_status il_bytes_read(const struct il_bytes *bytes, uint64_t offset,
                                            void *out, size_t count,
                                            struct il_error *error);
+
+/** These bytes of a mapped file are wanted now: what is not in memory is read at once, in
+   one go, where faults would read more or less of it than that. Any thread. */
+void il_bytes_want(const struct il_bytes *bytes, uint64_t offset, size_t count);
 
 #endif

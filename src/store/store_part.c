@@ -129,7 +129,8 @@ enum il_status il_part_open(struct il_part **out, const struct il_dir *dir,
         struct il_bytes bytes = {.name = p->shown,
                                  .size = p->file.size,
                                  .memory = p->map.data,
-                                 .file = &p->file};
+                                 .file = &p->file,
+                                 .mapped = 1};
         status = il_segment_open(&p->segment, &bytes, error);
         /* It was there when the manifest was written. */
         if (status == IL_EFORMAT)

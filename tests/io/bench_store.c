@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,7 +40,7 @@
 static const char usage[] =
     "usage: bench_store --dir DIR [--data FILE] [--rows N] [--dim D] [--scan MIB]\n"
     "           [--k ANCHORS] [--chunk KIB] [--threads N] [--slots N] [--rounds N]\n"
-    "           [--only size|write|scan|commit]\n"
+    "           [--only size|write|scan|commit|get]\n"
     "Writes files into DIR and removes them. Without --data it takes 100,000 generated\n"
     "rows of 768; a scan reads --scan (512) MiB. --k 64, --chunk 1024, --threads 2,\n"
     "--slots 4, --rounds 5.\n";
@@ -712,6 +714,122 @@ static void bench_commit(const struct bench *b)
     print("64 writers, share of that", &share, "(goal 0.8)");
 }
 
+/* ------------------------------------------------------------------------ rows by id
+ */
+
+/* As many different chunks as a series takes. */
+enum { GETS = ROUNDS_MAX };
+
+/* What the process has read so far, and all that has been read of the file's disk. */
+struct reads {
+    double disk, faults, kib, ms;
+};
+
+static struct reads reads_now(dev_t device)
+{
+    char path[64];
+    struct rusage used;
+    struct reads out = {.ms = 1e3 * il_clock_seconds()};
+    unsigned long long done = 0;
+    snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(device),
+             minor(device));
+    FILE *file = fopen(path, "r");
+    if (file && fscanf(file, "%llu", &done) == 1)
+        out.disk = (double)done;
+    if (file)
+        fclose(file);
+    if (getrusage(RUSAGE_SELF, &used) == 0) {
+        out.faults = (double)used.ru_majflt;
+        out.kib = (double)used.ru_inblock / 2;
+    }
+    return out;
+}
+
+static void fill_store(const struct bench *b, const char *path)
+{
+    struct il_error error = {{0}};
+    struct il_store_config config;
+    struct il_store *s = NULL;
+    il_store_config_init(&config);
+    config.write = config.create = 1;
+    config.dim = b->dim;
+    must(il_store_open(&s, path, &config, &error), &error);
+    must(il_store_bulk_begin(s, &error), &error);
+    for (size_t i = 0; i < b->rows; i++) {
+        uint64_t id = i;
+        must(il_store_bulk_put(s, &id, sizeof(id), b->x + i * b->dim, &error), &error);
+    }
+    must(il_store_bulk_end(s, &error), &error);
+    il_store_close(&s);
+}
+
+/* Takes the segments out of the page cache, but for the pages that are mapped. */
+static dev_t forget(const char *path)
+{
+    char name[PATH_MAX_BYTES + 64];
+    struct stat about = {0};
+    for (unsigned number = 0;; number++) {
+        snprintf(name, sizeof(name), "%s/%08u.seg", path, number);
+        int fd = open(name, O_RDONLY);
+        if (fd < 0 && number > 9)
+            return about.st_dev;
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &about) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+            die(name, strerror(errno));
+        close(fd);
+    }
+}
+
+static void get_rows(const struct bench *b, struct il_store *s, dev_t device,
+                     const char *name)
+{
+    struct series disk = {{0}, 0}, faults = {{0}, 0}, kib = {{0}, 0}, ms = {{0}, 0};
+    struct il_error error = {{0}};
+    float *row = take(b->dim, sizeof(float));
+    for (unsigned i = 0; i < GETS; i++) {
+        uint64_t id = i * (b->rows / GETS) + b->rows / GETS / 2;
+        struct reads before = reads_now(device);
+        must(il_store_get(s, &id, sizeof(id), row, NULL, &error), &error);
+        struct reads after = reads_now(device);
+        add(&disk, 1, after.disk - before.disk);
+        add(&faults, 1, after.faults - before.faults);
+        add(&kib, 1, after.kib - before.kib);
+        add(&ms, 1, after.ms - before.ms);
+    }
+    il_free(row);
+    printf(" %s\n", name);
+    print("reads of the disk, of any process", &disk, "a row");
+    print("faults that read", &faults, "a row");
+    print("read from the disk", &kib, "KiB a row");
+    print("time", &ms, "ms a row");
+}
+
+static void bench_get(const struct bench *b)
+{
+    char path[PATH_MAX_BYTES + 16];
+    struct il_error error = {{0}};
+    struct il_store_config config;
+    struct il_store_info info;
+    struct il_store *s = NULL;
+    if (b->rows < GETS)
+        die("rows", "too few");
+    snprintf(path, sizeof(path), "%s/bench.store", b->dir);
+    remove_store(path);
+    fill_store(b, path);
+    il_store_config_init(&config);
+    must(il_store_open(&s, path, &config, &error), &error);
+    dev_t device = forget(path);
+    il_store_describe(s, &info);
+    printf("\nrows by id of a store of %zu x %zu i8, %zu segments, %.0f MB; %u rows of "
+           "different chunks\n",
+           b->rows, b->dim, info.segments, (double)info.bytes * 1e-6, GETS);
+    get_rows(b, s, device, "cold: tables are mapped, no chunk is in memory");
+    get_rows(b, s, device, "warm: the same rows again");
+    il_store_close(&s);
+    remove_store(path);
+}
+
 static size_t number(const char *text, size_t least, size_t most)
 {
     char *end = NULL;
@@ -814,6 +932,8 @@ int main(int argc, char **argv)
         bench_scan(&b);
     if (!*b.only || strcmp(b.only, "commit") == 0)
         bench_commit(&b);
+    if (!*b.only || strcmp(b.only, "get") == 0)
+        bench_get(&b);
     unlink(b.path);
     il_pool_close(&b.pool);
     il_free(b.x);
