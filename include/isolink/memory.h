@@ -29,14 +29,14 @@ IL_API void il_memory_config_init(struct il_memory_config *config);
 /**
  * Bounds the resident memory of the process from now on.
  *
- * Every large array that the library asks for afterwards is a mapping of a nameless
- * scratch file, whose room on the disk is reserved at once, so that a full disk is
- * IL_ENOMEM and never a signal. A thread watches the resident memory, and before it
- * reaches the limit the mapped pages are given back, those of open stores too: they stay
- * in the file and in the page cache, as far as the system has room for it, and come back
- * when they are touched.
- * Results are the same bytes as without a limit; slower as far as the pages have to come
- * from the disk. A disk that fails to read back its pages ends the process by SIGBUS.
+ * Every large array that the library asks for afterwards, but for a few that are touched
+ * all the time, is a mapping of a nameless scratch file, whose room on the disk is
+ * reserved at once, so that a full disk is IL_ENOMEM and never a signal. A thread watches
+ * the resident memory, and before it reaches the limit the mapped pages are given back,
+ * those of open stores too: they stay in the file and in the page cache, as far as the
+ * system has room for it, and come back when they are touched. Results are the same bytes
+ * as without a limit; slower as far as the pages have to come from the disk. A disk that
+ * fails to read back its pages ends the process by SIGBUS.
  *
  * Process-wide, as resident memory is: one limit at a time, set before the threads that
  * work. Memory that others than the library take is counted but cannot be given back.

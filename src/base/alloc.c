@@ -67,6 +67,13 @@ void il_large_look(void)
         large->look();
 }
 
+int il_large_gather(const void *block, size_t row_bytes, const uint32_t *rows,
+                    size_t count, void *out)
+{
+    const struct il_large *large = atomic_load_explicit(&giver, memory_order_relaxed);
+    return large ? large->gather(block, row_bytes, rows, count, out) : 0;
+}
+
 void il_clear(void *block, size_t bytes)
 {
     unsigned char *at = block;
@@ -78,7 +85,7 @@ void il_clear(void *block, size_t bytes)
 }
 
 /* A block of bytes, cleared when *cleared says so. */
-static void *get(size_t count, size_t size, int *cleared)
+static void *get(size_t count, size_t size, int hot, int *cleared)
 {
     size_t bytes = 0;
     if (il_mul_bytes(count, size, &bytes) != IL_OK)
@@ -94,7 +101,7 @@ static void *get(size_t count, size_t size, int *cleared)
     *cleared = large && bytes >= large->bytes_min;
     if (!*cleared)
         return aligned_alloc(BLOCK_ALIGN, bytes);
-    void *block = large->get(bytes);
+    void *block = large->get(bytes, hot);
     atomic_fetch_add(&taken, block != NULL);
     return block;
 }
@@ -102,13 +109,19 @@ static void *get(size_t count, size_t size, int *cleared)
 void *il_alloc(size_t count, size_t size)
 {
     int cleared;
-    return get(count, size, &cleared);
+    return get(count, size, 0, &cleared);
+}
+
+void *il_alloc_hot(size_t count, size_t size)
+{
+    int cleared;
+    return get(count, size, 1, &cleared);
 }
 
 void *il_alloc_zero(size_t count, size_t size)
 {
     int cleared = 0;
-    void *block = get(count, size, &cleared);
+    void *block = get(count, size, 0, &cleared);
     if (block && !cleared)
         memset(block, 0, count * size); /* get has checked the product */
     return block;

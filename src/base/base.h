@@ -47,12 +47,20 @@ void *il_alloc_zero(size_t count, size_t size);
 void *il_realloc(void *block, size_t old_bytes, size_t new_bytes);
 void il_free(void *block);
 
+/** As il_alloc, for what is touched over and over, here and there: under a bound on
+ * memory it stays there as far as there is room, where other blocks come and go. */
+void *il_alloc_hot(size_t count, size_t size);
+
 /** Another giver of large blocks; see src/io/scratch.c. */
 struct il_large {
-    size_t bytes_min;           /**< blocks from here on come from it */
-    void *(*get)(size_t bytes); /**< cleared, aligned to pages; NULL = none to be had */
-    int (*put)(void *block);    /**< 1: it was its own, and is free; else 0 */
-    void (*look)(void);         /**< at whether too much is resident; any thread */
+    size_t bytes_min; /**< blocks from here on come from it */
+    /** cleared, aligned to pages; NULL = none to be had; hot: of il_alloc_hot */
+    void *(*get)(size_t bytes, int hot);
+    int (*put)(void *block); /**< 1: it was its own, and is free; else 0 */
+    void (*look)(void);      /**< at whether too much is resident; any thread */
+    /** see il_large_gather; 0: it is not its own, nothing was copied */
+    int (*gather)(const void *block, size_t row_bytes, const uint32_t *rows, size_t count,
+                  void *out);
 };
 /** Takes effect for later blocks; NULL = none, what it gave stays its own. large must
  * live as long as the process. Any thread. */
@@ -61,6 +69,11 @@ void il_large_set(const struct il_large *large);
 void il_large_look(void);
 /** How often loops over rows do: the kernel maps 64 KiB around a row that is touched. */
 #define IL_LOOK_ROWS 128
+/** Copies rows[0 .. count - 1] of row_bytes each from a block to out. Of a large block
+ * the pages around the rows do not become resident, which cost more than the copy. Any
+ * thread. \return 0: nothing was copied, as the block is no large one: use it directly */
+int il_large_gather(const void *block, size_t row_bytes, const uint32_t *rows,
+                    size_t count, void *out);
 /** memset to 0, of any length. */
 void il_clear(void *block, size_t bytes);
 

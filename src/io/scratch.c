@@ -22,8 +22,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Arrays from here on go to files; what is smaller adds up to little. */
+/* Arrays from here on count; what is smaller adds up to little. */
 #define LARGE_BYTES ((size_t)1 << 20)
+/* What is hot stays in memory: so much of the limit in all. A page of a file that is
+   written anew after it was given back costs microseconds. */
+#define KEPT_SHARE 0.2
+/* Files that stay open, for the rows that are copied out of them; some hundred of the
+   1,024 that a process may have. */
+#define FILES_MAX 256
 /* Pages are given back when this share of the limit is resident: the rest is what the
    threads may touch until the watch looks again. */
 #define RELEASE_SHARE 0.5
@@ -39,6 +45,8 @@
 struct map {
     void *start;
     size_t bytes;
+    int kept; /* no file: its pages cannot be given back */
+    int fd;   /* of the scratch file; -1: none, or it is closed */
 };
 
 /* One per process, as its resident memory is. */
@@ -50,7 +58,9 @@ static struct {
     int statm; /* /proc/self/statm */
     char name[PATH_MAX];
     struct il_memory_use use;
-    size_t count; /* of maps */
+    size_t kept_bytes;
+    unsigned files; /* open ones */
+    size_t count;   /* of maps */
 } limit = {.mutex = PTHREAD_MUTEX_INITIALIZER, .dir = -1, .statm = -1};
 
 static struct map maps[MAPS_MAX]; /* ascending by start; under limit.mutex */
@@ -87,7 +97,9 @@ uint64_t il_memory_least(uint64_t bytes)
 static void release_pages(void)
 {
     for (size_t i = 0; i < limit.count; i++) {
-        madvise(maps[i].start, maps[i].bytes, MADV_DONTNEED);
+        if (!maps[i].kept) {
+            madvise(maps[i].start, maps[i].bytes, MADV_DONTNEED);
+        }
     }
     limit.use.releases++;
 }
@@ -190,32 +202,32 @@ static void trouble(size_t bytes, int number)
 }
 
 /* With the mutex held and room for one more. */
-static void enter(void *start, size_t bytes)
+static void enter(struct map map)
 {
-    size_t at = find(start);
+    size_t at = find(map.start);
     memmove(maps + at + 1, maps + at, (limit.count - at) * sizeof *maps);
-    maps[at] = (struct map){start, bytes};
+    maps[at] = map;
     limit.count++;
 }
 
-/* With the mutex held. Returns its bytes; 0: there is none. */
-static size_t leave(void *start)
+/* With the mutex held. Returns the entry that was there; of 0 bytes: there was none. */
+static struct map leave(void *start)
 {
     size_t at = find(start);
-    if (at == limit.count || maps[at].start != start) {
-        return 0;
+    struct map map = {.fd = -1};
+    if (at < limit.count && maps[at].start == start) {
+        map = maps[at];
+        limit.count--;
+        memmove(maps + at, maps + at + 1, (limit.count - at) * sizeof *maps);
     }
-    size_t bytes = maps[at].bytes;
-    limit.count--;
-    memmove(maps + at, maps + at + 1, (limit.count - at) * sizeof *maps);
-    return bytes;
+    return map;
 }
 
 void il_scratch_watch(void *start, size_t bytes)
 {
     pthread_mutex_lock(&limit.mutex);
     if (limit.count < MAPS_MAX) {
-        enter(start, bytes);
+        enter((struct map){start, bytes, 0, -1});
     }
     pthread_mutex_unlock(&limit.mutex);
 }
@@ -227,46 +239,94 @@ void il_scratch_forget(void *start)
     pthread_mutex_unlock(&limit.mutex);
 }
 
-static void *large_get(size_t bytes)
+/* With the mutex held: a cleared mapping of a new file; start MAP_FAILED with errno. */
+static struct map map_file(size_t bytes)
+{
+    struct map map = {.start = MAP_FAILED, .bytes = bytes, .fd = scratch_file(bytes)};
+    if (map.fd < 0) {
+        return map;
+    }
+    map.start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, map.fd, 0);
+    if (map.start == MAP_FAILED || limit.files == FILES_MAX) {
+        int number = errno;
+        close(map.fd); /* the mapping keeps the file */
+        map.fd = -1;
+        errno = number;
+    }
+    limit.files += map.fd >= 0;
+    return map;
+}
+
+static void *large_get(size_t bytes, int hot)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     bytes = (bytes + page - 1) / page * page;
-    void *start = MAP_FAILED;
+    struct map map = {.start = MAP_FAILED, .bytes = bytes, .fd = -1};
     pthread_mutex_lock(&limit.mutex);
+    map.kept = hot && (double)(limit.kept_bytes + bytes) <=
+                          KEPT_SHARE * (double)limit.use.limit_bytes;
     errno = EMFILE;
-    int fd = limit.count < MAPS_MAX ? scratch_file(bytes) : -1;
-    if (fd >= 0) {
-        start = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (limit.count < MAPS_MAX && map.kept) {
+        map.start =
+            mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    } else if (limit.count < MAPS_MAX) {
+        map = map_file(bytes);
     }
-    if (start == MAP_FAILED) {
+    if (map.start == MAP_FAILED) {
         trouble(bytes, errno);
+        map.start = NULL;
     } else {
-        enter(start, bytes);
-        limit.use.scratch_bytes += bytes;
+        enter(map);
+        limit.kept_bytes += map.kept ? bytes : 0;
+        limit.use.scratch_bytes += map.kept ? 0 : bytes;
         if (limit.use.scratch_bytes > limit.use.scratch_bytes_max) {
             limit.use.scratch_bytes_max = limit.use.scratch_bytes;
         }
     }
     pthread_mutex_unlock(&limit.mutex);
-    if (fd >= 0) {
-        close(fd); /* the mapping keeps the file */
-    }
-    return start == MAP_FAILED ? NULL : start;
+    return map.start;
 }
 
 static int large_put(void *block)
 {
     pthread_mutex_lock(&limit.mutex);
-    size_t bytes = leave(block);
-    limit.use.scratch_bytes -= bytes;
-    pthread_mutex_unlock(&limit.mutex);
-    if (bytes) {
-        munmap(block, bytes);
+    struct map map = leave(block);
+    limit.kept_bytes -= map.kept ? map.bytes : 0;
+    limit.use.scratch_bytes -= map.kept ? 0 : map.bytes;
+    if (map.bytes && map.fd >= 0) {
+        limit.files--;
+        close(map.fd);
     }
-    return bytes != 0;
+    pthread_mutex_unlock(&limit.mutex);
+    if (map.bytes) {
+        munmap(block, map.bytes);
+    }
+    return map.bytes != 0;
 }
 
-static const struct il_large large = {LARGE_BYTES, large_get, large_put, look};
+/* A fault maps 64 KiB around a row, of which the bound then gives back as much of what is
+   needed; a copy out of the page cache leaves no page behind. What cannot be read that
+   way is copied from the mapping. */
+static int large_gather(const void *block, size_t row_bytes, const uint32_t *rows,
+                        size_t count, void *out)
+{
+    unsigned char *to = out;
+    pthread_mutex_lock(&limit.mutex);
+    size_t at = find(block);
+    int fd = at < limit.count && maps[at].start == block ? maps[at].fd : -1;
+    pthread_mutex_unlock(&limit.mutex);
+    for (size_t i = 0; fd >= 0 && i < count; i++, to += row_bytes) {
+        uint64_t offset = (uint64_t)rows[i] * row_bytes;
+        /* not by il_sys_read_at: it cannot fail other than as a fault would */
+        if (pread(fd, to, row_bytes, (off_t)offset) != (ssize_t)row_bytes) {
+            memcpy(to, (const unsigned char *)block + offset, row_bytes);
+        }
+    }
+    return fd >= 0;
+}
+
+static const struct il_large large = {LARGE_BYTES, large_get, large_put, look,
+                                      large_gather};
 
 static enum il_status open_scratch(const struct il_memory_config *config,
                                    struct il_error *error)

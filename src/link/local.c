@@ -86,11 +86,14 @@ static enum il_status local_open(struct local *l)
 }
 
 /* The coordinates of one row, parts side by side. */
-static void gather(const struct il_signature *s, size_t row, float *out)
+static void gather(const struct il_signature *s, uint32_t row, float *out)
 {
     for (size_t p = 0; p < s->parts; p++) {
         size_t d = s->part[p].d;
-        memcpy(out, s->part[p].x + row * d, d * sizeof *out);
+        const float *x = s->part[p].x;
+        if (!il_large_gather(x, d * sizeof *out, &row, 1, out)) {
+            memcpy(out, x + row * d, d * sizeof *out);
+        }
         out += d;
     }
 }

@@ -54,6 +54,7 @@ void il_map_unpack(const struct il_simd *simd, const float *packed, size_t k_in,
 /* Scratch of one thread: panels of rows, signed rows; of a match in bytes. */
 struct scratch {
     float *panels, *sign;
+    float *rows; /* copies of the rows of a block, where they are not used in place */
     struct il_i8_rows bytes;
 };
 
@@ -103,15 +104,17 @@ static enum il_status scratch_open(struct scratch *s, const struct il_simd *simd
     size_t rows = (block + simd->mr - 1) / simd->mr * simd->mr;
     size_t k = il_signature_k(sig);
     size_t wide = part_width_max(sig) > k ? part_width_max(sig) : k;
-    s->panels = il_alloc(rows * wide, sizeof(float));
-    s->sign = il_alloc((rows + simd->nr) * k, sizeof(float));
-    return s->panels && s->sign ? IL_OK : IL_ENOMEM;
+    s->panels = il_alloc_hot(rows * wide, sizeof(float));
+    s->sign = il_alloc_hot((rows + simd->nr) * k, sizeof(float));
+    s->rows = il_alloc_hot(rows * part_width_max(sig), sizeof(float));
+    return s->panels && s->sign && s->rows ? IL_OK : IL_ENOMEM;
 }
 
 static void scratch_close(struct scratch *s)
 {
     il_free(s->panels);
     il_free(s->sign);
+    il_free(s->rows);
     bytes_close(&s->bytes);
 }
 
@@ -123,6 +126,10 @@ static void sign_part(const struct il_simd *simd, const struct il_part *part,
     const float *x = rows ? part->x : part->x + first * part->d;
     const uint32_t *names = rows ? rows + first : NULL;
     size_t d = part->d;
+    if (names && il_large_gather(x, d * sizeof *x, names, count, s->rows)) {
+        x = s->rows;
+        names = NULL;
+    }
     if (!part->map) {
         simd->gather_f32(x, names, count, d, d, scale, out, ld);
         return;
@@ -427,7 +434,7 @@ static size_t match_block(const struct il_frame *frame, size_t count)
 
 struct il_top3 *il_top3_new(size_t count)
 {
-    struct il_top3 *lists = il_alloc(count, sizeof *lists);
+    struct il_top3 *lists = il_alloc_hot(count, sizeof *lists);
     for (size_t i = 0; lists && i < count; i++) {
         il_top3_clear(&lists[i]);
     }

@@ -64,10 +64,22 @@ static void count_look(void)
     atomic_fetch_add(&looks, 1);
 }
 
-static void *none_to_get(size_t bytes)
+static void *none_to_get(size_t bytes, int hot)
 {
     (void)bytes;
+    (void)hot;
     return NULL;
+}
+
+static int none_to_gather(const void *block, size_t row_bytes, const uint32_t *rows,
+                          size_t count, void *out)
+{
+    (void)block;
+    (void)row_bytes;
+    (void)rows;
+    (void)count;
+    (void)out;
+    return 0;
 }
 
 static int none_to_put(void *block)
@@ -80,7 +92,8 @@ static int none_to_put(void *block)
 static void memory_is_looked_at_after_each_task(void **state)
 {
     (void)state;
-    static const struct il_large large = {SIZE_MAX, none_to_get, none_to_put, count_look};
+    static const struct il_large large = {SIZE_MAX, none_to_get, none_to_put, count_look,
+                                          none_to_gather};
     static struct tally tally;
     for (unsigned threads = 1; threads <= 3; threads += 2) {
         struct il_pool *pool = NULL;

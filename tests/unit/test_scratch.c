@@ -119,6 +119,79 @@ static void large_blocks_lie_in_files(void **state)
     il_free(a);
 }
 
+/* Hot ones stay, up to a share of the limit; their pages are not given back: they would
+   be lost. */
+static void hot_blocks_stay_in_memory(void **state)
+{
+    (void)state;
+    enum { MOST = 64 };
+    unsigned char *block[MOST];
+    size_t count = 0;
+    limit_to(128);
+    const size_t bytes = use().limit_bytes / 40;
+    for (; count < MOST && use().scratch_bytes == 0; count++) {
+        block[count] = il_alloc_hot(bytes, 1);
+        assert_non_null(block[count]);
+        memset(block[count], (int)count + 1, bytes);
+    }
+    assert_in_range(count, 6, 9);
+    uint64_t before = use().releases;
+    for (int i = 0; i < 100 && use().releases == before; i++) {
+        unsigned char *more = il_alloc(4 * bytes, 20);
+        assert_non_null(more);
+        il_clear(more, 80 * bytes);
+        il_free(more);
+    }
+    assert_true(use().releases > before);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(block[i][0], i + 1);
+        assert_int_equal(block[i][bytes / 2], i + 1);
+        il_free(block[i]);
+    }
+    /* What is free again counts no more. */
+    block[0] = il_alloc_hot(bytes, 1);
+    assert_int_equal(use().scratch_bytes, 0);
+    il_free(block[0]);
+    il_memory_unlimit();
+}
+
+/* Rows here and there come as they are, past the mapping; only those of large blocks, and
+   from as many as there may be. */
+static void rows_are_gathered_past_the_mapping(void **state)
+{
+    (void)state;
+    enum { ROWS = 4096, LENGTH = 300, BLOCKS = 300 };
+    static const uint32_t rows[] = {4095, 0, 17, 17, 4000};
+    static uint32_t *block[BLOCKS], out[5 * LENGTH];
+    uint32_t *small = il_alloc(100, 1);
+    limit_to(128);
+    assert_int_equal(il_large_gather(small, 4, rows, 1, out), 0);
+    for (size_t b = 0; b < BLOCKS; b++) {
+        block[b] = il_alloc(b == 0 ? ROWS * LENGTH : (size_t)1 << 18, sizeof(uint32_t));
+        assert_non_null(block[b]);
+    }
+    for (uint32_t i = 0; i < ROWS * LENGTH; i++)
+        block[0][i] = i;
+    assert_int_equal(il_large_gather(block[0], LENGTH * 4, rows, 5, out), 1);
+    for (size_t i = 0; i < 5; i++)
+        for (uint32_t q = 0; q < LENGTH; q++)
+            assert_int_equal(out[i * LENGTH + q], rows[i] * LENGTH + q);
+    /* From the middle of one it is as from none; so it is without an open file. */
+    assert_int_equal(il_large_gather(block[0] + LENGTH, LENGTH * 4, rows, 1, out), 0);
+    block[BLOCKS - 1][0] = 7;
+    assert_int_equal(il_large_gather(block[BLOCKS - 1], 4, rows + 1, 1, out), 0);
+    assert_int_equal(block[BLOCKS - 1][0], 7);
+    for (size_t b = 0; b < BLOCKS; b++)
+        il_free(block[b]);
+    /* Their files are closed: others may stay open. */
+    block[0] = il_alloc((size_t)1 << 18, sizeof(uint32_t));
+    assert_int_equal(il_large_gather(block[0], 4, rows, 1, out), 1);
+    il_free(block[0]);
+    il_memory_unlimit();
+    il_free(small);
+    assert_int_equal(il_large_gather(out, 4, rows, 1, out), 0);
+}
+
 /* Three times the limit is written and read back. */
 static void resident_memory_stays_below(void **state)
 {
@@ -247,6 +320,8 @@ int main(void)
         cmocka_unit_test(limits_that_cannot_be_are_refused),
         cmocka_unit_test(what_is_in_use_already_counts),
         cmocka_unit_test(large_blocks_lie_in_files),
+        cmocka_unit_test(hot_blocks_stay_in_memory),
+        cmocka_unit_test(rows_are_gathered_past_the_mapping),
         cmocka_unit_test(resident_memory_stays_below),
         cmocka_unit_test(mapped_files_count_too),
         cmocka_unit_test(the_least_limit_has_room),
