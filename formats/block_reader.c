@@ -79,9 +79,8 @@ static void widen(const unsigned char *data, size_t count, float *out)
     }
 }
 
-/* Rows as they lie in the file; the bytes may be written to. */
-static void convert(const struct il_layout *l, unsigned char *data, size_t count,
-                    float *out)
+void il_rows_convert(const struct il_layout *l, unsigned char *data, size_t count,
+                     float *out)
 {
     size_t size = il_dtype_bytes(l->type);
     for (size_t i = 0; i < count; i++) {
@@ -147,7 +146,7 @@ static enum il_status read_converted(struct block_reader *b, size_t most, float 
             if (status != IL_OK)
                 return status;
         }
-        convert(l, data, whole, rows + *count * l->dim);
+        il_rows_convert(l, data, whole, rows + *count * l->dim);
         il_input_take(b->stream, whole * stride);
         *count += whole;
         if (whole == wanted)

@@ -9,13 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NONE SIZE_MAX
-
 struct csv_reader {
     struct il_reader reader;
     struct il_lines lines;
-    size_t id_at;     /* column of the id, or NONE */
-    size_t vector_at; /* column of the array, or NONE: all but the id are coordinates */
+    struct il_csv_columns columns;
 };
 
 /* A row as it lies in the stream. */
@@ -59,14 +56,14 @@ static void take_record(struct csv_reader *r, const struct record *record)
     r->lines.line += record->lines;
 }
 
-static struct il_json place_of(const struct csv_reader *r, const struct record *record,
+static struct il_json place_of(const struct il_text_line *line, char *text, size_t bytes,
                                struct il_error *error)
 {
-    return (struct il_json){.at = record->text,
-                            .start = record->text,
-                            .end = record->text + record->bytes,
-                            .name = il_input_name(r->lines.stream),
-                            .line = record->line,
+    return (struct il_json){.at = text,
+                            .start = text,
+                            .end = text + bytes,
+                            .name = line->name,
+                            .line = line->line,
                             .error = error};
 }
 
@@ -113,49 +110,53 @@ static enum il_status not_a_number(const struct il_json *json,
     return il_json_fail(json, field->text, what);
 }
 
-/* With dim 0 the coordinates are counted only. */
-static enum il_status read_record(const struct csv_reader *r, const struct record *record,
-                                  size_t dim, float *out, struct il_names *names,
-                                  size_t *count, struct il_error *error)
+enum il_status il_csv_line(const struct il_csv_columns *at,
+                           const struct il_text_line *line, char *text, size_t bytes,
+                           float *out, struct il_text_row *row, struct il_error *error)
 {
-    struct il_json json = place_of(r, record, error);
-    struct il_csv csv = {.name = json.name,
-                         .at = record->text,
-                         .end = record->text + record->bytes,
-                         .line = (size_t)record->line};
-    size_t columns = 0, most = dim > 0 ? dim : IL_DIM_MAX;
-    *count = 0;
+    struct il_json json = place_of(line, text, bytes, error);
+    struct il_csv csv = {
+        .name = json.name, .at = text, .end = text + bytes, .line = (size_t)line->line};
+    size_t columns = 0, most = line->dim > 0 ? line->dim : IL_DIM_MAX;
+    *row = (struct il_text_row){0};
     for (int last = 0; !last; columns++) {
         struct il_csv_field field;
         float value = 0;
         enum il_status status = il_csv_field(&csv, &field, &last, error);
         if (status != IL_OK)
             return status;
-        if (columns == r->id_at) {
+        if (columns == at->id) {
             status = il_text_id(&json, field.text, field.text, field.bytes);
-            if (status == IL_OK && names)
-                status = il_names_add(names, field.text, field.bytes, error);
-        } else if (columns == r->vector_at) {
-            status = read_array(&json, &field, dim, out, count);
-        } else if (r->vector_at == NONE) {
+            row->id = field.text;
+            row->id_bytes = field.bytes;
+        } else if (columns == at->vector) {
+            status = read_array(&json, &field, line->dim, out, &row->count);
+        } else if (at->vector == IL_CSV_NONE) {
             if (!is_number(&field, &value))
                 return not_a_number(&json, &field);
-            if (*count < most && out)
-                out[*count] = value;
-            if (++*count > most)
+            if (row->count < most && out)
+                out[row->count] = value;
+            if (++row->count > most)
                 break;
         }
         if (status != IL_OK)
             return status;
     }
-    if ((r->vector_at != NONE && columns <= r->vector_at) ||
-        (r->id_at != NONE && columns <= r->id_at)) {
+    if ((at->vector != IL_CSV_NONE && columns <= at->vector) ||
+        (at->id != IL_CSV_NONE && columns <= at->id)) {
         char what[80];
         snprintf(what, sizeof(what), "%zu columns, the id or the vector is missing",
                  columns);
-        return il_json_fail(&json, record->text, what);
+        return il_json_fail(&json, text, what);
     }
-    return il_text_length(&json, record->text, *count, dim);
+    return il_text_length(&json, text, row->count, line->dim);
+}
+
+static struct il_text_line line_of(const struct csv_reader *r,
+                                   const struct record *record, size_t dim)
+{
+    return (struct il_text_line){
+        .name = il_stream_name(r->lines.stream), .line = record->line, .dim = dim};
 }
 
 static enum il_status next(struct il_reader *reader, size_t most, float *rows,
@@ -164,12 +165,15 @@ static enum il_status next(struct il_reader *reader, size_t most, float *rows,
     struct csv_reader *r = (struct csv_reader *)reader;
     for (*count = 0; *count < most; ++*count) {
         struct record record;
-        size_t found = 0;
+        struct il_text_row row = {0};
         enum il_status status = next_record(r, &record, error);
         if (status != IL_OK || record.whole == 0)
             return status;
-        status = read_record(r, &record, reader->dim, rows + *count * reader->dim, names,
-                             &found, error);
+        const struct il_text_line line = line_of(r, &record, reader->dim);
+        status = il_csv_line(&r->columns, &line, record.text, record.bytes,
+                             rows + *count * reader->dim, &row, error);
+        if (status == IL_OK && names && row.id)
+            status = il_names_add(names, row.id, row.id_bytes, error);
         if (status != IL_OK)
             return status;
         take_record(r, &record);
@@ -177,16 +181,15 @@ static enum il_status next(struct il_reader *reader, size_t most, float *rows,
     return IL_OK;
 }
 
-/* The header, if the first row is one: which columns there are. Reads a copy of it. */
-static enum il_status read_header(struct csv_reader *r, const struct record *record,
-                                  const char *column, int *header, struct il_error *error)
+enum il_status il_csv_header(const struct il_text_line *line, char *text, size_t bytes,
+                             struct il_csv_columns *out, int *header,
+                             struct il_error *error)
 {
-    struct il_json json = place_of(r, record, error);
-    struct il_csv csv = {.name = json.name,
-                         .at = record->text,
-                         .end = record->text + record->bytes,
-                         .line = (size_t)record->line};
-    size_t columns = 0, id = NONE, vector = NONE;
+    struct il_json json = place_of(line, text, bytes, error);
+    struct il_csv csv = {
+        .name = json.name, .at = text, .end = text + bytes, .line = (size_t)line->line};
+    const char *column = line->column;
+    size_t columns = 0, id = IL_CSV_NONE, vector = IL_CSV_NONE;
     int first_is_vector = 0, second_is_array = 0;
     *header = 1;
     for (int last = 0; !last; columns++) {
@@ -203,22 +206,21 @@ static enum il_status read_header(struct csv_reader *r, const struct record *rec
         int named = column
                         ? il_csv_is(&field, column)
                         : il_csv_is(&field, "vector") || il_csv_is(&field, "embedding");
-        if (named && vector != NONE)
+        if (named && vector != IL_CSV_NONE)
             return il_json_fail(&json, field.text,
                                 "a second column of vectors: choose one by its name");
         if (named)
             vector = columns;
-        if (il_csv_is(&field, "id") && id == NONE)
+        if (il_csv_is(&field, "id") && id == IL_CSV_NONE)
             id = columns;
         first_is_vector = vector == 0;
     }
     if (columns < 2)
-        return il_json_fail(&json, record->text,
-                            "1 column, wanted an id and coordinates");
-    if (column && (!*header || vector == NONE))
-        return il_json_fail(&json, record->text, "no column of the name that was given");
-    r->id_at = *header && id != NONE ? id : first_is_vector ? NONE : 0;
-    r->vector_at = *header ? vector : second_is_array ? 1 : NONE;
+        return il_json_fail(&json, text, "1 column, wanted an id and coordinates");
+    if (column && (!*header || vector == IL_CSV_NONE))
+        return il_json_fail(&json, text, "no column of the name that was given");
+    out->id = *header && id != IL_CSV_NONE ? id : first_is_vector ? IL_CSV_NONE : 0;
+    out->vector = *header ? vector : second_is_array ? 1 : IL_CSV_NONE;
     return IL_OK;
 }
 
@@ -248,8 +250,12 @@ static enum il_status read_first(struct csv_reader *r, const char *column,
     if (status != IL_OK || record.whole == 0)
         goto out;
     status = copy_record(r, &record, &copy, error);
-    if (status == IL_OK)
-        status = read_header(r, &record, column, &header, error);
+    if (status == IL_OK) {
+        struct il_text_line line = line_of(r, &record, 0);
+        line.column = column;
+        status =
+            il_csv_header(&line, record.text, record.bytes, &r->columns, &header, error);
+    }
     il_free(copy);
     copy = NULL;
     if (status != IL_OK)
@@ -260,11 +266,16 @@ static enum il_status read_first(struct csv_reader *r, const char *column,
     if (status != IL_OK || record.whole == 0)
         goto out;
     status = copy_record(r, &record, &copy, error);
-    if (status == IL_OK)
-        status = read_record(r, &record, 0, NULL, NULL, &dim, error);
+    if (status == IL_OK) {
+        const struct il_text_line line = line_of(r, &record, 0);
+        struct il_text_row row = {0};
+        status =
+            il_csv_line(&r->columns, &line, record.text, record.bytes, NULL, &row, error);
+        dim = status == IL_OK ? row.count : 0;
+    }
     il_free(copy);
     r->reader.dim = dim;
-    r->reader.has_ids = r->id_at != NONE;
+    r->reader.has_ids = r->columns.id != IL_CSV_NONE;
     r->lines.bytes_max = IL_LINE_BYTES_MAX(dim);
 out:
     if (status == IL_OK && dim == 0)

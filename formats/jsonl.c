@@ -15,10 +15,8 @@ struct jsonl {
 
 /* One line as it is read. */
 struct object {
-    const char *id; /* NULL: none so far */
-    size_t id_bytes;
+    struct il_text_row row;
     int vector; /* 1: seen */
-    size_t count;
 };
 
 /* A string, or the text of a whole number as it stands there. */
@@ -29,7 +27,7 @@ static enum il_status read_id(struct il_json *json, struct object *o)
     char c = il_json_peek(json);
     const char *at = json->at;
     enum il_status status = IL_OK;
-    if (o->id)
+    if (o->row.id)
         return il_json_fail(json, at, "a second id");
     if (c == '"') {
         status = il_json_string(json, &text, &bytes);
@@ -46,14 +44,14 @@ static enum il_status read_id(struct il_json *json, struct object *o)
     }
     if (status == IL_OK)
         status = il_text_id(json, at, text, bytes);
-    o->id = text;
-    o->id_bytes = bytes;
+    o->row.id = text;
+    o->row.id_bytes = bytes;
     return status;
 }
 
 /* Named vectors: {"NAME": [..]}. The one that the column names, or the only one. */
-static enum il_status read_named(const struct jsonl *r, struct il_json *json, float *out,
-                                 struct object *o)
+static enum il_status read_named(const struct il_text_line *line, struct il_json *json,
+                                 float *out, struct object *o)
 {
     char *key = NULL;
     size_t key_bytes = 0;
@@ -63,20 +61,20 @@ static enum il_status read_named(const struct jsonl *r, struct il_json *json, fl
         enum il_status status = il_json_member(json, first, &key, &key_bytes, &more);
         if (status != IL_OK || !more)
             return status;
-        if (r->column && !il_json_is(key, key_bytes, r->column)) {
+        if (line->column && !il_json_is(key, key_bytes, line->column)) {
             status = il_json_skip(json);
         } else if (o->vector) {
             return il_json_fail(json, key, "a second vector: choose one by its name");
         } else {
             o->vector = 1;
-            status = il_text_vector(json, r->reader.dim, out, &o->count);
+            status = il_text_vector(json, line->dim, out, &o->row.count);
         }
         if (status != IL_OK)
             return status;
     }
 }
 
-static enum il_status read_member(const struct jsonl *r, struct il_json *json,
+static enum il_status read_member(const struct il_text_line *line, struct il_json *json,
                                   const char *key, size_t key_bytes, float *out,
                                   struct object *o)
 {
@@ -85,30 +83,30 @@ static enum il_status read_member(const struct jsonl *r, struct il_json *json,
     int usual =
         il_json_is(key, key_bytes, "vector") || il_json_is(key, key_bytes, "embedding");
     int named = usual && il_json_peek(json) == '{';
-    int wanted = r->column ? il_json_is(key, key_bytes, r->column) : usual;
+    int wanted = line->column ? il_json_is(key, key_bytes, line->column) : usual;
     if (!named && !wanted)
         return il_json_skip(json);
     if (o->vector)
         return il_json_fail(json, key, "a second vector: choose one by its name");
     if (named)
-        return read_named(r, json, out, o);
+        return read_named(line, json, out, o);
     o->vector = 1;
-    return il_text_vector(json, r->reader.dim, out, &o->count);
+    return il_text_vector(json, line->dim, out, &o->row.count);
 }
 
-static enum il_status read_object(const struct jsonl *r, char *text, size_t bytes,
-                                  float *out, struct object *o, struct il_error *error)
+enum il_status il_jsonl_line(const struct il_text_line *line, char *text, size_t bytes,
+                             float *out, struct il_text_row *row, struct il_error *error)
 {
     struct il_json json = {.at = text,
                            .start = text,
                            .end = text + bytes,
-                           .name = il_input_name(r->lines.stream),
-                           .line = r->lines.line,
+                           .name = line->name,
+                           .line = line->line,
                            .error = error};
+    struct object o = {0};
     char *key = NULL;
     size_t key_bytes = 0;
     int more = 0;
-    *o = (struct object){0};
     if (!il_json_take(&json, '{'))
         return il_json_fail(&json, json.at,
                             "wanted an object: {\"id\": .., \"vector\": "
@@ -116,7 +114,7 @@ static enum il_status read_object(const struct jsonl *r, char *text, size_t byte
     for (int first = 1;; first = 0) {
         enum il_status status = il_json_member(&json, first, &key, &key_bytes, &more);
         if (status == IL_OK && more)
-            status = read_member(r, &json, key, key_bytes, out, o);
+            status = read_member(line, &json, key, key_bytes, out, &o);
         if (status != IL_OK)
             return status;
         if (!more)
@@ -127,19 +125,20 @@ static enum il_status read_object(const struct jsonl *r, char *text, size_t byte
         return il_json_fail(&json, json.at,
                             "something follows the object, wanted the end "
                             "of the line");
-    if (!o->vector) {
+    if (!o.vector) {
         char what[160], shown[80];
+        const char *column = line->column;
         snprintf(what, sizeof(what), "no key \"%s\"%s",
-                 r->column
-                     ? il_printable(shown, sizeof(shown), r->column, strlen(r->column))
-                     : "vector",
-                 r->column ? "" : " and no \"embedding\"");
+                 column ? il_printable(shown, sizeof(shown), column, strlen(column))
+                        : "vector",
+                 column ? "" : " and no \"embedding\"");
         return il_json_fail(&json, text, what);
     }
+    *row = o.row;
     return IL_OK;
 }
 
-static int is_blank(const char *text, size_t bytes)
+int il_text_is_blank(const char *text, size_t bytes)
 {
     size_t i = 0;
     while (i < bytes && (text[i] == ' ' || text[i] == '\t' || text[i] == '\r'))
@@ -156,10 +155,19 @@ static enum il_status next_line(struct jsonl *r, char **text, size_t *bytes,
         if (status != IL_OK || *whole == 0)
             return status;
         r->lines.line++;
-        if (!is_blank(*text, *bytes))
+        if (!il_text_is_blank(*text, *bytes))
             return IL_OK;
         il_input_take(r->lines.stream, *whole);
     }
+}
+
+/* What the line that is shown is to be read as. */
+static struct il_text_line line_of(const struct jsonl *r)
+{
+    return (struct il_text_line){.name = il_stream_name(r->lines.stream),
+                                 .line = r->lines.line,
+                                 .column = r->column,
+                                 .dim = r->reader.dim};
 }
 
 static enum il_status next(struct il_reader *reader, size_t most, float *rows,
@@ -167,13 +175,15 @@ static enum il_status next(struct il_reader *reader, size_t most, float *rows,
 {
     struct jsonl *r = (struct jsonl *)reader;
     for (*count = 0; *count < most; ++*count) {
-        struct object o;
+        struct il_text_row o = {0};
         char *text = NULL;
         size_t bytes = 0, whole = 0;
         enum il_status status = next_line(r, &text, &bytes, &whole, error);
         if (status != IL_OK || whole == 0)
             return status;
-        status = read_object(r, text, bytes, rows + *count * reader->dim, &o, error);
+        const struct il_text_line line = line_of(r);
+        status =
+            il_jsonl_line(&line, text, bytes, rows + *count * reader->dim, &o, error);
         if (status == IL_OK && (o.id != NULL) != reader->has_ids)
             status = il_fail(error, IL_EFORMAT, "%s, line %" PRIu64 ": %s",
                              il_input_name(r->lines.stream), r->lines.line,
@@ -199,7 +209,7 @@ static void reader_close(struct il_reader *reader)
    copy: reading changes it, and it comes again. */
 static enum il_status read_first(struct jsonl *r, struct il_error *error)
 {
-    struct object o;
+    struct il_text_row o = {0};
     char *text = NULL;
     size_t bytes = 0, whole = 0;
     enum il_status status = next_line(r, &text, &bytes, &whole, error);
@@ -214,7 +224,8 @@ static enum il_status read_first(struct jsonl *r, struct il_error *error)
                        bytes);
     memcpy(copy, text, bytes);
     copy[bytes] = 0;
-    status = read_object(r, copy, bytes, NULL, &o, error);
+    const struct il_text_line line = line_of(r);
+    status = il_jsonl_line(&line, copy, bytes, NULL, &o, error);
     il_free(copy);
     if (status != IL_OK)
         return status;

@@ -43,7 +43,7 @@ const char *il_dtype_text(enum il_dtype type)
 static enum il_status check_shape(const struct il_bytes *bytes, uint64_t at,
                                   uint64_t rows, uint64_t dim, struct il_error *error)
 {
-    if (rows == 0)
+    if (rows == 0 && !bytes->growing)
         return il_fail(error, IL_EFORMAT,
                        "%s, byte %" PRIu64 ": 0 rows, wanted at least 1", bytes->name,
                        at);

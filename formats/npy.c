@@ -293,8 +293,9 @@ enum il_status il_npy_layout(struct il_layout *out, const struct il_bytes *bytes
                        "%s, byte %" PRIu64
                        ": an array of %d dimensions, wanted 2 (rows, length)",
                        bytes->name, d.shape_at, d.dims);
-    /* With one row or one column both orders are the same bytes. */
-    if (d.fortran && d.shape[0] > 1 && d.shape[1] > 1)
+    /* With one row or one column both orders are the same bytes; of a file that grows,
+       the rows are not known. */
+    if (d.fortran && (d.shape[0] > 1 || bytes->growing) && d.shape[1] > 1)
         return bad(&p, d.fortran_at,
                    "Fortran order, wanted C order; convert with "
                    "numpy.save(name, numpy.ascontiguousarray(array))");

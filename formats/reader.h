@@ -51,4 +51,8 @@ IL_MUST_CHECK enum il_status il_block_reader_open(struct il_reader **out,
                                                   const struct il_bytes *ids,
                                                   struct il_error *error);
 
+/** Rows as they lie in a file, stride_bytes each, as f32. The bytes may be written to. */
+void il_rows_convert(const struct il_layout *layout, unsigned char *data, size_t count,
+                     float *out);
+
 #endif

@@ -59,4 +59,54 @@ IL_MUST_CHECK enum il_status il_text_length(const struct il_json *json, const ch
 IL_MUST_CHECK enum il_status il_text_id(const struct il_json *json, const char *at,
                                         const char *text, size_t bytes);
 
+/* Single rows, for whoever finds the lines himself. */
+
+/** Where a row stands and what it must be. */
+struct il_text_line {
+    const char *name;   /**< of the file, for messages */
+    uint64_t line;      /**< number, from 1 */
+    const char *column; /**< of the vector; NULL: the usual names */
+    size_t dim;         /**< wanted; 0: any, the coordinates are only counted */
+};
+
+/** What it held. */
+struct il_text_row {
+    const char *id; /**< NULL: it has none; in the text, not zero-terminated */
+    size_t id_bytes;
+    size_t count; /**< of coordinates */
+};
+
+/** 1: nothing but spaces, tabs and CR. */
+int il_text_is_blank(const char *text, size_t bytes);
+
+/**
+ * Reads a row of .jsonl.
+ * \param text  the line without its end; is changed; the byte behind it may be read and
+ * is no digit
+ * \param out   dim floats, or NULL: the coordinates are only counted
+ * \return IL_OK; IL_EFORMAT or IL_ELIMIT with name, line and column
+ */
+IL_MUST_CHECK enum il_status il_jsonl_line(const struct il_text_line *line, char *text,
+                                           size_t bytes, float *out,
+                                           struct il_text_row *row,
+                                           struct il_error *error);
+
+/** Which columns of a .csv hold what. */
+#define IL_CSV_NONE SIZE_MAX
+struct il_csv_columns {
+    size_t id;     /**< or IL_CSV_NONE */
+    size_t vector; /**< of the array; IL_CSV_NONE: all but the id are coordinates */
+};
+
+/** Judges the first row of a .csv: *header 1 when it is a header, 0 when it is a row.
+ * Parameters and returns as il_jsonl_line. */
+IL_MUST_CHECK enum il_status il_csv_header(const struct il_text_line *line, char *text,
+                                           size_t bytes, struct il_csv_columns *out,
+                                           int *header, struct il_error *error);
+/** Reads a row of .csv, as il_jsonl_line; line->column is not used. */
+IL_MUST_CHECK enum il_status il_csv_line(const struct il_csv_columns *at,
+                                         const struct il_text_line *line, char *text,
+                                         size_t bytes, float *out,
+                                         struct il_text_row *row, struct il_error *error);
+
 #endif

@@ -15,6 +15,7 @@ struct il_bytes {
     const unsigned char *memory; /**< NULL: read from file; borrowed */
     const struct il_file *file;  /**< sized; borrowed */
     int mapped;                  /**< 1: memory is a file that is mapped, as a whole */
+    int growing; /**< 1: rows are still being added, the number in a header lags, 0 too */
 };
 
 /** Copies count bytes from offset; IL_EFORMAT past the end (or past what is here of bytes

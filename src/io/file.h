@@ -94,7 +94,8 @@ enum il_io_call {
     IL_IO_MKDIR,
     IL_IO_LIST,
     IL_IO_LOCK,
-    IL_IO_MAP
+    IL_IO_MAP,
+    IL_IO_WATCH
 };
 #define IL_IO_SHORT (-1)
 /** Tests only, asked before each call: 0 = go on, > 0 = fail with this errno, IL_IO_SHORT
