@@ -156,7 +156,7 @@ static struct il_text_line line_of(const struct csv_reader *r,
                                    const struct record *record, size_t dim)
 {
     return (struct il_text_line){
-        .name = il_stream_name(r->lines.stream), .line = record->line, .dim = dim};
+        .name = il_input_name(r->lines.stream), .line = record->line, .dim = dim};
 }
 
 static enum il_status next(struct il_reader *reader, size_t most, float *rows,

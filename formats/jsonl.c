@@ -164,7 +164,7 @@ static enum il_status next_line(struct jsonl *r, char **text, size_t *bytes,
 /* What the line that is shown is to be read as. */
 static struct il_text_line line_of(const struct jsonl *r)
 {
-    return (struct il_text_line){.name = il_stream_name(r->lines.stream),
+    return (struct il_text_line){.name = il_input_name(r->lines.stream),
                                  .line = r->lines.line,
                                  .column = r->column,
                                  .dim = r->reader.dim};

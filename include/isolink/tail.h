@@ -52,7 +52,10 @@ IL_API void il_tail_config_init(struct il_tail_config *config);
 struct il_tail;
 
 /**
- * Opens a source at a position (NULL: its begin). The path need not be there yet. Kinds
+ * Opens a source at a position (NULL: its begin): a file, a directory of files, a store,
+ * or "-" for standard input (which cannot be read twice: after a restart rows behind the
+ * position are lost, or come again if their writer sends them again). The path need not
+ * be there yet. src/stream/TAILING.md says what is done by kind, and the limits. Kinds
  * that cannot be followed (HDF5, .npz, safetensors, FAISS, sqlite-vec, Parquet, .zst) are
  * IL_EARG, and the text says why and what to do instead.
  * \return IL_OK; IL_EARG; IL_EFORMAT: the position is none; IL_EIO; IL_ENOMEM
@@ -92,7 +95,9 @@ struct il_tail_info {
 IL_API void il_tail_describe(const struct il_tail *tail, struct il_tail_info *out);
 
 /** A descriptor that becomes readable (poll) when the source may have changed; -1: none
- * is to be had, ask now and then. il_tail_next empties it. */
+ * is to be had, call il_tail_next now and then. il_tail_next empties it, and may change
+ * it: ask again after it. Changes that nobody tells of (network file systems) are found
+ * by calls alone, so call now and then in any case. */
 IL_API int il_tail_fd(const struct il_tail *tail);
 
 #ifdef __cplusplus
