@@ -87,7 +87,7 @@ struct il_stream;
  * dim and seeds must be set). Recovers: rows that are durable are linked again, and what
  * differs from the events that are durable becomes events, told by the first commit.
  * \return IL_OK; IL_ELOCKED: another process has it; IL_EARG; IL_EIO; IL_EFORMAT;
- * IL_ECORRUPT; IL_EVERSION; IL_ENOMEM
+ * IL_ECORRUPT; IL_EVERSION; IL_ELIMIT: two ids have the same 64-bit hash; IL_ENOMEM
  * One thread per stream: calls of several threads must not overlap.
  */
 IL_API IL_MUST_CHECK enum il_status il_stream_open(struct il_stream **out,
@@ -151,8 +151,9 @@ IL_API IL_MUST_CHECK enum il_status il_stream_bootstrap(struct il_stream *stream
 
 /** What a stream says of itself; counts since the state was made unless said. */
 struct il_stream_info {
-    uint64_t rows[2];      /**< live */
-    uint64_t refused[2];   /**< rows of zeros or not finite, since open */
+    uint64_t rows[2];    /**< live */
+    uint64_t refused[2]; /**< rows of zeros, not finite, too large for the codec, or whose
+                            id has the hash of another; since open */
     uint64_t arrivals[2];  /**< rows pushed, since open */
     uint64_t removed[2];   /**< since open */
     uint64_t seq;          /**< last event */
