@@ -13,6 +13,9 @@
  * of all columns; fewer when that leaves a thread without work. */
 #define MATCH_BLOCK_MAX 960
 #define MATCH_TASKS_MIN 8 /* per thread */
+/* Bytes of columns that it goes through before it looks at the memory: panels of a large
+ * cluster are more than a small bound. */
+#define MATCH_BYTES ((size_t)8 << 20)
 
 /* Bytes pay from here on; with fewer columns most scores enter some list. */
 #define BYTES_K_MIN 16
@@ -380,6 +383,36 @@ static void quantise_rows(const struct job *job, struct scratch *s, size_t count
     simd->quantise_i8(s->panels, count, il_signature_k(job->sig), &s->bytes);
 }
 
+/* Columns of a piece, whole panels. Without names columns are counted from 0 in each:
+   then all are one piece. */
+static size_t match_piece(const struct il_panels *panels, size_t nr)
+{
+    size_t columns = MATCH_BYTES / (panels->k * sizeof(float)) / nr * nr;
+    return !panels->index ? panels->rows + 1 : columns > nr ? columns : nr;
+}
+
+/* count columns from one on; the lists of the rows go on from those before. */
+static void match_columns(const struct job *job, unsigned thread, size_t at, size_t count,
+                          struct il_match_i8_block *block, struct il_i8_rows *bytes)
+{
+    const struct il_simd *simd = job->frame->simd;
+    const struct il_panels *all = job->panels;
+    block->f32.b = all->data + at * all->k;
+    block->f32.b_rows = all->rows - at < count ? all->rows - at : count;
+    block->f32.b_index = all->index ? all->index + at : NULL;
+    block->f32.col = job->col + thread * all->rows + at;
+    if (!all->bytes.q) {
+        simd->match3_f32(&block->f32);
+        return;
+    }
+    *bytes = all->bytes;
+    bytes->q += at * il_i8_quads(all->k, bytes->tail) * 4;
+    bytes->error += at;
+    bytes->offset += at;
+    block->b = bytes;
+    simd->match3_i8(block);
+}
+
 static void match_task(void *context, size_t task, unsigned thread)
 {
     struct job *job = context;
@@ -399,25 +432,19 @@ static void match_task(void *context, size_t task, unsigned thread)
         index[i] = job->rows ? job->rows[first + i] : (uint32_t)(first + i);
         row[i] = job->row[index[i]];
     }
-    const struct il_match_i8_block block = {
-        .f32 = {.k = k,
-                .a = s->panels,
-                .a_rows = count,
-                .b = job->panels->data,
-                .b_rows = job->panels->rows,
-                .a_index = index,
-                .b_index = job->panels->index,
-                .row = row,
-                .col = job->col + thread * job->panels->rows},
+    struct il_match_i8_block block = {
+        .f32 = {.k = k, .a = s->panels, .a_rows = count, .a_index = index, .row = row},
         .a_rows = s->sign,
         .a_ld = k,
-        .a = &s->bytes,
-        .b = &job->panels->bytes};
+        .a = &s->bytes};
     if (job->panels->bytes.q) {
         quantise_rows(job, s, count);
-        simd->match3_i8(&block);
-    } else {
-        simd->match3_f32(&block.f32);
+    }
+    const size_t piece = match_piece(job->panels, simd->nr);
+    for (size_t at = 0; at < job->panels->rows; at += piece) {
+        struct il_i8_rows bytes;
+        match_columns(job, thread, at, piece, &block, &bytes);
+        il_large_look();
     }
     for (size_t i = 0; i < count; i++) {
         job->row[index[i]] = row[i];

@@ -242,6 +242,9 @@ static enum il_status sample_open(struct il_frame *frame, const struct il_side *
     }
     s->side.d = d;
     for (size_t u = 0; u < a->rows; u++) {
+        if (u % IL_LOOK_ROWS == 0) {
+            il_large_look();
+        }
         if (taken[u]) {
             s->row[s->side.rows] = (uint32_t)u;
             memcpy(s->side.x + s->side.rows++ * d, a->x + u * d, d * sizeof *a->x);
