@@ -90,9 +90,8 @@ static void gather(const struct il_signature *s, uint32_t row, float *out)
 {
     for (size_t p = 0; p < s->parts; p++) {
         size_t d = s->part[p].d;
-        const float *x = s->part[p].x;
-        if (!il_large_gather(x, d * sizeof *out, &row, 1, out)) {
-            memcpy(out, x + row * d, d * sizeof *out);
+        if (!il_large_gather(s->part[p].x, d * sizeof *out, &row, 1, out)) {
+            memcpy(out, s->part[p].x + row * d, d * sizeof *out);
         }
         out += d;
     }
