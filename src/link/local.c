@@ -90,8 +90,10 @@ static void gather(const struct il_signature *s, uint32_t row, float *out)
 {
     for (size_t p = 0; p < s->parts; p++) {
         size_t d = s->part[p].d;
-        if (!il_large_gather(s->part[p].x, d * sizeof *out, &row, 1, out)) {
-            memcpy(out, s->part[p].x + row * d, d * sizeof *out);
+        const float *x = s->part[p].x;
+        /* a part has rows; said for the analyzer, which loses track of it in the call */
+        if (x && !il_large_gather(x, d * sizeof *out, &row, 1, out)) {
+            memcpy(out, x + row * d, d * sizeof *out);
         }
         out += d;
     }
