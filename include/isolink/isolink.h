@@ -11,6 +11,7 @@
 #include <isolink/matrix.h>
 #include <isolink/memory.h>
 #include <isolink/pairs.h>
+#include <isolink/seeds.h>
 #include <isolink/source.h>
 #include <isolink/status.h>
 #include <isolink/store.h>
