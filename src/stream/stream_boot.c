@@ -283,6 +283,7 @@ static enum il_status start(struct il_stream *s, enum il_bootstrap how,
     b->seeds = s->seed_keys;
     b->seed_count = s->seed_count;
     b->round = s->round + 1;
+    b->cold = how == IL_BOOTSTRAP_COLD;
     b->since = s->since;
     b->began = il_clock_seconds();
     enum il_status status = how == IL_BOOTSTRAP_WARM ? give_links(s, b) : IL_OK;
@@ -377,7 +378,7 @@ static enum il_status swap(struct il_stream *s, struct il_boot *b, struct il_err
     if (status == IL_OK && il_event_log_round(s->log, s->round) != IL_OK)
         status = il_stream_no_memory(s, error);
     if (status == IL_OK)
-        status = il_stream_settle(s, 1, 1, error);
+        status = il_stream_settle(s, 1, b->cold ? 2 : 1, error);
     if (status == IL_OK)
         status = il_stream_note_changes(s, error);
     if (status == IL_OK)

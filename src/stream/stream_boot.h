@@ -34,6 +34,7 @@ struct il_boot {
     struct il_boot_link *warm;
     size_t warm_count;
     uint32_t round; /* that it would be */
+    int cold;       /* from the seeds */
     uint64_t since; /* of the stream, when it began */
     double began;
     /* Left. */

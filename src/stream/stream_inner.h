@@ -189,7 +189,7 @@ IL_MUST_CHECK enum il_status il_stream_batch_flush(struct il_stream *s, int side
                                                    struct il_error *error);
 /* Judges what changed and adds the events to the frame in the making. all 0: what is told
  * to begin and to end; 1: what is told are all links, others end. confirm 1: links whose
- * posterior changed are confirmed. */
+ * posterior changed by enough are confirmed; 2: by anything. */
 IL_MUST_CHECK enum il_status il_stream_settle(struct il_stream *s, int all, int confirm,
                                               struct il_error *error);
 /* An event that the log tells of: what stands is changed by it. */

@@ -211,8 +211,9 @@ static enum il_status stand(struct il_stream *s, const struct il_verdict *v, int
 {
     struct il_name *name = &s->side[0].names.names[v->a];
     name->flags &= (uint8_t)~NAME_ENDING;
-    if (!confirm || (fabs(v->posterior - name->posterior) < CONFIRM_CHANGE &&
-                     v->origin == name->origin))
+    const double change = fabs(v->posterior - name->posterior);
+    const int same = change == 0 || (confirm < 2 && change < CONFIRM_CHANGE);
+    if (!confirm || (same && v->origin == name->origin))
         return IL_OK;
     name->posterior = v->posterior;
     name->origin = v->origin;

@@ -338,6 +338,13 @@ static void bootstraps_confirm(void **state)
     assert_true(info.pool == 200 && info.precision == 0.2);
     assert_int_equal(access(unit_path("confirm/model-00000003.ilm"), F_OK), 0);
     assert_int_equal(access(unit_path("confirm/model-00000002.ilm"), F_OK), -1);
+    /* A small change is told by a cold one only. */
+    SW_OK(sw_push(s, 0, 300, 301, &error));
+    SW_OK(il_stream_commit(s, &error));
+    SW_OK(il_stream_bootstrap(s, IL_BOOTSTRAP_WARM, 1, &error));
+    assert_true(f.link[sw_find(&f, "a50", "b50")].posterior == 0.2);
+    SW_OK(il_stream_bootstrap(s, IL_BOOTSTRAP_COLD, 1, &error));
+    assert_true(f.link[sw_find(&f, "a50", "b50")].posterior == 0.201);
     /* Uncommitted rows. */
     SW_OK(sw_push(s, 0, 1, 900, &error));
     assert_int_equal(il_stream_bootstrap(s, IL_BOOTSTRAP_COLD, 1, &error), IL_EARG);
