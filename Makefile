@@ -59,6 +59,10 @@ HAVE_URING := $(shell echo '$(hash)include <liburing.h>' | \
 HAVE_SQLITE := $(shell echo '$(hash)include <sqlite3.h>' | \
     $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
 
+# libmicrohttpd likewise: without it `isolink tail` has no --metrics.
+HAVE_MICROHTTPD := $(shell echo '$(hash)include <microhttpd.h>' | \
+    $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo 1)
+
 # xxHash for the vectors of the machine at hand, where it was built so: two to three times
 # as fast, the same sums.
 HAVE_XXH_DISPATCH := $(shell printf '%s\n' '$(hash)include <xxh_x86dispatch.h>' \
@@ -82,13 +86,14 @@ COVERAGE_FLAGS := $(if $(COVERAGE),--coverage -O0)
 
 IL_CPPFLAGS = -D_GNU_SOURCE -Iinclude -I. $(if $(HAVE_SLEEF),,-DIL_NO_SLEEF) \
     $(if $(HAVE_URING),,-DIL_NO_URING) $(if $(HAVE_SQLITE),,-DIL_NO_SQLITE) \
+    $(if $(HAVE_MICROHTTPD),,-DIL_NO_MICROHTTPD) \
     $(if $(HAVE_XXH_DISPATCH),-DIL_XXH_DISPATCH) $(CPPFLAGS)
 IL_CFLAGS = -std=c11 -O2 -fvisibility=hidden -fPIC $(CFLAGS) -ffp-contract=off \
     -fno-fast-math $(SAN_FLAGS) $(COVERAGE_FLAGS)
 IL_LDFLAGS = $(SAN_FLAGS) $(if $(COVERAGE),--coverage) $(LDFLAGS)
 LIB_LIBS := $(if $(HAVE_SLEEF),-lsleef) $(if $(HAVE_URING),-luring) \
     $(if $(HAVE_SQLITE),-lsqlite3) -lxxhash -lzstd -lm -lpthread
-CLI_LIBS := -ljansson
+CLI_LIBS := -ljansson $(if $(HAVE_MICROHTTPD),-lmicrohttpd)
 
 # Instruction sets by folder; everything outside these folders stays at the floor of the
 # ABI.
@@ -118,6 +123,8 @@ CLI_OBJ := $(CLI_SRC:%=$(BUILD)/lib/%.o)
 # The library once more with fault hooks and assertions: what unit and integration tests
 # link.
 FAULTS_OBJ := $(LIB_SRC:%=$(BUILD)/faults/%.o)
+# Parts of the program that unit tests look into.
+PARTS_OBJ := $(patsubst %,$(BUILD)/faults/%.o,$(filter-out src/cli/main.c,$(CLI_SRC)))
 # tests/support holds programs that tests call and functions that they share.
 SUPPORT_SRC := $(wildcard tests/support/*.c)
 SUPPORT_MAIN := $(if $(SUPPORT_SRC),$(shell grep -l '^int main\b' $(SUPPORT_SRC)))
@@ -132,6 +139,7 @@ CLI := $(BUILD)/isolink
 KERNELS := $(BUILD)/kernels
 FAULTS := $(BUILD)/faults/libisolink.a
 SUPPORT_LIB := $(BUILD)/faults/libsupport.a
+PARTS_LIB := $(BUILD)/faults/libparts.a
 PROGRAMS := $(patsubst tests/support/%.c,$(BUILD)/support/%,$(SUPPORT_MAIN))
 
 programs = $(filter $T,$(basename $(notdir $(wildcard $1))))
@@ -223,8 +231,9 @@ $(BUILD)/lib/%.S.o $(BUILD)/faults/%.S.o: %.S $(BUILD)/flags
 $(STATIC): $(LIB_OBJ) $(BUILD)/sources
 $(FAULTS): $(FAULTS_OBJ) $(BUILD)/sources
 $(SUPPORT_LIB): $(SUPPORT_OBJ) $(BUILD)/flags
+$(PARTS_LIB): $(PARTS_OBJ) $(BUILD)/sources
 # q, not r: the folders of instruction sets hold files of the same names.
-$(STATIC) $(FAULTS) $(SUPPORT_LIB):
+$(STATIC) $(FAULTS) $(SUPPORT_LIB) $(PARTS_LIB):
 	$(say) AR $@
 	$(Q)mkdir -p $(@D); rm -f $@
 	$(Q)$(AR) qcs $@ $(filter %.o,$^)
@@ -313,6 +322,12 @@ demo:
 	@tools/setup.sh build
 	@$(MAKE) $(jobs) cli
 	@tools/demo.sh $(CLI)
+
+## demo-stream: the same rows coming one by one, linked live; half a minute
+demo-stream:
+	@tools/setup.sh build
+	@$(MAKE) $(jobs) cli
+	@tools/demo_stream.sh $(CLI)
 
 ## test: installs what is missing, then check; the last line counts all tests
 test:
@@ -433,8 +448,16 @@ $(BUILD)/support/%: $(BUILD)/faults/tests/support/%.c.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(link) -lm
 
-cmocka_link = $(CC) $(IL_CFLAGS) -o $@ $< $(SUPPORT_LIB) $(FAULTS) $(IL_LDFLAGS) \
+cmocka_link = $(CC) $(IL_CFLAGS) -o $@ $< $(filter %libparts.a,$^) $(SUPPORT_LIB) \
+    $(FAULTS) $(IL_LDFLAGS) \
     -lcmocka $(CLI_LIBS) $(LIB_LIBS)
+
+# test_cli_NAME.c tests a part of the program.
+$(BUILD)/unit/test_cli_%: $(BUILD)/faults/tests/unit/test_cli_%.c.o $(PARTS_LIB) \
+    $(SUPPORT_LIB) $(FAULTS)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(cmocka_link)
 
 $(BUILD)/unit/%: $(BUILD)/faults/tests/unit/%.c.o $(SUPPORT_LIB) $(FAULTS)
 	$(say) LD $@
@@ -620,10 +643,11 @@ cppcheck:
 	    --suppress=missingIncludeSystem --error-exitcode=1 -j $(JOBS) -D_GNU_SOURCE \
 	    -Iinclude -I. $(filter %.c,$(LIB_SRC)) $(CLI_SRC)
 
-.PHONY: all lib cli man help install uninstall dist clean demo test check build-tests \
-    $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality bench-scale \
-    bench-codecs bench-speed bench-peers bench-io bench-store coverage style symbols \
-    check-layers check-headers format check-format tidy cppcheck FORCE
+.PHONY: all lib cli man help install uninstall dist clean demo demo-stream test \
+    check build-tests $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality \
+    bench-scale bench-codecs bench-speed bench-peers bench-io bench-store coverage style \
+    symbols check-layers check-headers format check-format tidy cppcheck FORCE
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(SUPPORT_OBJ:.o=.d) \
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(PARTS_OBJ:.o=.d) \
+    $(SUPPORT_OBJ:.o=.d) \
     $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)

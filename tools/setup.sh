@@ -27,6 +27,7 @@ needs_of_build() {
     need libzstd-dev "compressed chunks of segments" "header zstd.h"
     need liburing-dev "reads many ranges of a file at once" "header liburing.h"
     need libsqlite3-dev "databases of sqlite-vec" "header sqlite3.h"
+    need libmicrohttpd-dev "figures of the daemon for Prometheus" "header microhttpd.h"
     need libjansson-dev "JSON reports of the program" "header jansson.h"
 }
 

@@ -19,6 +19,13 @@ void il_put_text(FILE *stream, const char *text)
     }
 }
 
+static void (*say_to)(const char *command, const char *text);
+
+void il_say_to(void (*to)(const char *command, const char *text))
+{
+    say_to = to;
+}
+
 void il_say(const char *command, const char *format, ...)
 {
     char text[2048];
@@ -27,6 +34,10 @@ void il_say(const char *command, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    if (say_to != NULL) {
+        say_to(command, text);
+        return;
+    }
     flockfile(stderr);
     fputs("isolink: ", stderr);
     if (command != NULL) {
@@ -37,7 +48,7 @@ void il_say(const char *command, const char *format, ...)
     funlockfile(stderr);
 }
 
-static int exit_of(enum il_status status)
+int il_exit_of(enum il_status status)
 {
     switch (status) {
     case IL_OK:
@@ -74,7 +85,7 @@ int il_say_status(const char *command, enum il_status status,
     }
     /* Within a bound it is the bound that does not suffice. */
     int code =
-        status == IL_ENOMEM && use.limit_bytes > 0 ? IL_EXIT_LIMIT : exit_of(status);
+        status == IL_ENOMEM && use.limit_bytes > 0 ? IL_EXIT_LIMIT : il_exit_of(status);
     if (error != NULL && error->text[0] != 0) {
         il_say(command, "%s", error->text);
     } else {

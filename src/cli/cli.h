@@ -35,11 +35,21 @@ int il_cmd_verify(int argc, char **argv);
 int il_cmd_compact(int argc, char **argv);
 int il_cmd_get(int argc, char **argv);
 int il_cmd_rm(int argc, char **argv);
+int il_cmd_tail(int argc, char **argv);
+int il_cmd_status(int argc, char **argv);
+int il_cmd_links(int argc, char **argv);
+int il_cmd_replay(int argc, char **argv);
 
 /** Prints "isolink: COMMAND: text" on stderr, control characters escaped. COMMAND may be
  * NULL. */
 void il_say(const char *command, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/** What il_say would print goes there from now on; NULL: to stderr. */
+void il_say_to(void (*to)(const char *command, const char *text));
+
+/** Exit code that goes with a status. */
+int il_exit_of(enum il_status status);
 
 /** Writes text with control characters as \xNN, so that an id cannot steer a terminal. */
 void il_put_text(FILE *stream, const char *text);

@@ -21,6 +21,8 @@ static const char help[] =
     "      measure links against the truth, where it is known\n"
     "  isolink import a.npy a.store --ids a.txt\n"
     "      keep vectors and ids in a quarter of the room; link takes stores too\n"
+    "  isolink tail --state live a.jsonl b.jsonl --seeds seeds.csv\n"
+    "      link rows as they come, until Ctrl-C\n"
     "\n"
     "isolink finds which vectors of two stores, filled by different embedding models,\n"
     "belong to the same document. It needs the vectors and 15 to 30 known pairs.\n"
@@ -37,6 +39,10 @@ static const char help[] =
     "  get        rows of a store by id\n"
     "  rm         removes rows of a store by id\n"
     "  compact    frees the room of removed and replaced rows\n"
+    "  tail       follows growing sources, links what comes, when it comes\n"
+    "  status     what a state of tail holds, and how its daemon does\n"
+    "  links      links of a state, or its events\n"
+    "  replay     links of a state as they stood at an event\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
@@ -51,10 +57,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"link", il_cmd_link},   {"eval", il_cmd_eval},       {"doctor", il_cmd_doctor},
-    {"bench", il_cmd_bench}, {"import", il_cmd_import},   {"export", il_cmd_export},
-    {"info", il_cmd_info},   {"verify", il_cmd_verify},   {"get", il_cmd_get},
-    {"rm", il_cmd_rm},       {"compact", il_cmd_compact},
+    {"link", il_cmd_link},     {"eval", il_cmd_eval},       {"doctor", il_cmd_doctor},
+    {"bench", il_cmd_bench},   {"import", il_cmd_import},   {"export", il_cmd_export},
+    {"info", il_cmd_info},     {"verify", il_cmd_verify},   {"get", il_cmd_get},
+    {"rm", il_cmd_rm},         {"compact", il_cmd_compact}, {"tail", il_cmd_tail},
+    {"status", il_cmd_status}, {"links", il_cmd_links},     {"replay", il_cmd_replay},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

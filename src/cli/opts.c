@@ -11,7 +11,7 @@
 #include "cli.h"
 
 #define WORD_MAX 32
-#define NAMES_MAX 32
+#define NAMES_MAX 48
 
 static size_t least(size_t a, size_t b)
 {
