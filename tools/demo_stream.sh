@@ -8,7 +8,7 @@
 set -eu
 
 isolink=${1:?usage: tools/demo_stream.sh path/to/isolink [SECONDS]}
-seconds=${2:-15}
+seconds=${2:-12}
 data=tests/data/demo
 out=build/demo-stream
 pid=
