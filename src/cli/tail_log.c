@@ -22,9 +22,22 @@ static struct {
     atomic_int level, form;
     atomic_bool journal;
     void (*before)(void);
-    pthread_mutex_t mutex;
+    pthread_mutex_t print; /* standard error */
+    pthread_mutex_t mutex; /* of repeats */
     struct il_log_repeats repeats;
-} state = {.level = IL_LEVEL_INFO, .mutex = PTHREAD_MUTEX_INITIALIZER};
+} state = {.level = IL_LEVEL_INFO,
+           .print = PTHREAD_MUTEX_INITIALIZER,
+           .mutex = PTHREAD_MUTEX_INITIALIZER};
+
+void il_log_lock(void)
+{
+    pthread_mutex_lock(&state.print);
+}
+
+void il_log_unlock(void)
+{
+    pthread_mutex_unlock(&state.print);
+}
 
 static const char *level_text(int level)
 {
@@ -170,7 +183,7 @@ void il_log_text(void *context, int level, const char *text)
         return;
     }
     clock_gettime(CLOCK_REALTIME, &now);
-    flockfile(stderr);
+    il_log_lock();
     if (state.before != NULL) {
         state.before();
     }
@@ -178,7 +191,7 @@ void il_log_text(void *context, int level, const char *text)
                atomic_load(&state.journal), level,
                (int64_t)now.tv_sec * 1000000000 + now.tv_nsec, text, held);
     fflush(stderr);
-    funlockfile(stderr);
+    il_log_unlock();
 }
 
 void il_log(int level, const char *format, ...)

@@ -32,9 +32,13 @@ void il_log(int level, const char *format, ...) __attribute__((format(printf, 2,
 /** The same, as the library calls it; context is not used. */
 void il_log_text(void *context, int level, const char *text);
 
-/** Something that must be off the terminal while a message is printed; NULL: nothing.
- * Called with standard error locked (flockfile). */
+/** Something that must be off the terminal while a message is printed. Called with
+ * standard error locked; before any other thread prints. */
 void il_log_before(void (*clear)(void));
+
+/** Standard error for one thread alone. */
+void il_log_lock(void);
+void il_log_unlock(void);
 
 /* What lies below, for tests. */
 

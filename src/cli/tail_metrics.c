@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,14 +24,15 @@ void il_histogram_add(struct il_histogram *histogram, double value, uint64_t tim
 uint64_t il_resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    uint64_t all = 0;
     uint64_t resident = 0;
+    char line[128];
 
     if (file == NULL) {
         return 0;
     }
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, &all, &resident) != 2) {
-        resident = 0;
+    /* Pages: all, resident, and others. */
+    if (fgets(line, sizeof line, file) != NULL && strchr(line, ' ') != NULL) {
+        resident = strtoull(strchr(line, ' '), NULL, 10);
     }
     fclose(file);
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);

@@ -213,14 +213,14 @@ static void draw_block(const struct il_tail_figures *figures)
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         columns = size.ws_col;
     }
-    flockfile(stderr);
+    il_log_lock();
     if (screen.shown > 0) {
         fprintf(stderr, "\033[%dA\r", screen.shown);
     }
     screen.shown = il_screen_lines(stderr, figures, &screen.sparks, columns, screen.utf8,
                                    "\033[K\n");
     fflush(stderr);
-    funlockfile(stderr);
+    il_log_unlock();
 }
 
 /* A plain line, when anything happened since the last one. */
@@ -240,14 +240,14 @@ static void draw_line(const struct il_tail_figures *figures)
     if (info->round > 0) {
         snprintf(precision, sizeof precision, "%.3f", info->precision);
     }
-    flockfile(stderr);
+    il_log_lock();
     fprintf(stderr,
             "arrivals %8" PRIu64 "  %6.0f /s  links %7" PRIu64 "  retracted %6" PRIu64
             "  precision %s  bootstrap %u%s\n",
             arrivals, figures->rate, info->links, figures->events[2], precision,
             info->round, info->bootstrapping ? "+" : "");
     fflush(stderr);
-    funlockfile(stderr);
+    il_log_unlock();
 }
 
 double il_screen_draw(const struct il_tail_figures *figures, double now, bool force)
@@ -275,7 +275,9 @@ double il_screen_draw(const struct il_tail_figures *figures, double now, bool fo
 
 void il_screen_end(void)
 {
+    il_log_lock();
     screen.shown = 0;
+    il_log_unlock();
     screen.block = false;
     screen.lines = false;
 }
