@@ -88,7 +88,7 @@ char *il_csv_put(char *to, const void *text, size_t bytes)
     bool quote = bytes == 0;
 
     for (size_t i = 0; i < bytes && !quote; i++) {
-        quote = memchr(",\"\r\n", at[i], 4) != NULL;
+        quote = at[i] != 0 && strchr(",\"\r\n", at[i]) != NULL;
     }
     quote = quote || at[0] == ' ' || at[bytes - 1] == ' ';
     if (quote) {
