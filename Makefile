@@ -115,7 +115,7 @@ LIB_SRC := $(wildcard $(LIB_DIRS:%=%/*.c)) $(SIMD_SRC)
 CLI_SRC := $(wildcard src/cli/*.c)
 PUBLIC_H := $(wildcard include/isolink/*.h)
 ALL_C := $(wildcard include/isolink/*.h src/*/*.[ch] formats/*.[ch] simd/*.[ch] \
-    simd/*/*.[ch] tests/*/*.[ch] tools/*.[ch])
+    simd/*/*.[ch] tests/*/*.[ch] tools/*.[ch] tools/examples/*.[ch])
 
 LIB_OBJ := $(LIB_SRC:%=$(BUILD)/lib/%.o)
 SIMD_OBJ := $(SIMD_SRC:%=$(BUILD)/lib/%.o)
@@ -149,10 +149,14 @@ INTEGRATION := $(addprefix $(BUILD)/integration/,\
 FUZZERS := $(patsubst fuzz_%,%,$(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c))))
 REPLAY := $(addprefix $(BUILD)/fuzz/replay_,$(FUZZERS))
 BATS_FILES := $(wildcard tests/cli/*.bats)
-# tools/bench_quality_*.c are parts of bench_quality; every other file is a program.
-BENCH_PARTS := $(wildcard tools/bench_quality_*.c)
-TOOLS := $(filter-out $(BENCH_PARTS),$(wildcard tools/*.c))
+# tools/bench_quality_*.c are parts of bench_quality, bench_stream_*.c of bench_stream;
+# every other file is a program.
+QUALITY_PARTS := $(wildcard tools/bench_quality_*.c)
+STREAM_PARTS := $(wildcard tools/bench_stream_*.c)
+TOOLS := $(filter-out $(QUALITY_PARTS) $(STREAM_PARTS),$(wildcard tools/*.c))
 TOOLS := $(TOOLS:%.c=$(BUILD)/%)
+# Programs for readers: the library alone.
+EXAMPLES := $(patsubst tools/%.c,$(BUILD)/%,$(wildcard tools/examples/*.c))
 
 # --------------------------------------------------------------------------------- output
 
@@ -164,14 +168,17 @@ Q := @
 say = @printf '  %-7s %s\n'
 endif
 
-## all: library, command line program, man page (the default)
-all: lib cli man
+## all: library, command line program, man page, examples (the default)
+all: lib cli man examples
 
 ## lib: libisolink.a, libisolink.so and isolink.pc
 lib: $(STATIC) $(BUILD)/libisolink.so $(BUILD)/isolink.pc
 
 ## cli: the program isolink
 cli: $(CLI)
+
+## examples: the programs of tools/examples, in build/ARCH/examples
+examples: $(EXAMPLES)
 
 ## man: the man page with this version, in build/ARCH/isolink.1
 man: $(BUILD)/isolink.1
@@ -261,6 +268,11 @@ $(BUILD)/tools/%: $(BUILD)/lib/tools/%.c.o $(STATIC)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(link) $(CLI_LIBS) $(LIB_LIBS)
 
+$(BUILD)/examples/%: $(BUILD)/lib/tools/examples/%.c.o $(STATIC)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(link) $(LIB_LIBS)
+
 $(BUILD)/isolink.pc: include/isolink/version.h $(BUILD)/flags $(BUILD)/prefix
 	$(say) GEN $@
 	$(Q)printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$(LIBDIR:$(PREFIX)/%=$${prefix}/%)' \
@@ -344,7 +356,7 @@ check:
 
 ## build-tests: builds the test programs and runs none
 build-tests: $(UNIT) $(INTEGRATION) $(REPLAY) $(if $(KERNEL_OBJ),$(KERNELS)) \
-    $(if $(CLI_SRC),$(CLI)) $(TOOLS) $(PROGRAMS)
+    $(if $(CLI_SRC),$(CLI)) $(TOOLS) $(EXAMPLES) $(PROGRAMS)
 
 # What the tests see. TSan needs the old address space layout where the kernel still
 # offers it.
@@ -357,7 +369,7 @@ NO_ASLR = $(if $(findstring thread,$(SAN)),$(shell \
     setarch -R true 2>/dev/null && echo setarch -R))
 RUN = tools/run_tests.sh
 # Programs that tests start.
-NEEDED := $(if $(CLI_SRC),$(CLI)) $(TOOLS) $(PROGRAMS)
+NEEDED := $(if $(CLI_SRC),$(CLI)) $(TOOLS) $(EXAMPLES) $(PROGRAMS)
 COMMANDS = $(foreach p,$1,'$(strip $(NO_ASLR) $p)')
 
 ## check-unit: tests/unit, one program per source file
@@ -514,11 +526,19 @@ bench-kernels: $(KERNELS)
 	@$(KERNELS) --bench --json $(BUILD)/bench_kernels.json $(ARGS)
 	@echo 'the same as lines of JSON: $(BUILD)/bench_kernels.json'
 
-$(BUILD)/tools/bench_quality: $(BENCH_PARTS:%=$(BUILD)/lib/%.o)
+$(BUILD)/tools/bench_quality: $(QUALITY_PARTS:%=$(BUILD)/lib/%.o)
 
 ## bench-quality: F1, calibration, refusal on all pairs; QUICK=1: small; ARGS=... instead
 bench-quality: $(BUILD)/tools/bench_quality
 	@$< $(or $(ARGS),--all $(if $(filter-out 0,$(QUICK)),--quick))
+
+# Sets, draws and seeds are those of bench_quality.
+$(BUILD)/tools/bench_stream: $(STREAM_PARTS:%=$(BUILD)/lib/%.o) \
+    $(BUILD)/lib/tools/bench_quality_sets.c.o
+
+## bench-stream: quality, latency, growth of streams; QUICK=1: small; ARGS=... instead
+bench-stream: $(BUILD)/tools/bench_stream $(BUILD)/tools/gen_pair
+	@$< --dir $(BUILD) $(or $(ARGS),--all $(if $(filter-out 0,$(QUICK)),--quick))
 
 ## bench-scale: time, memory, F1 of growing generated pairs; ARGS='--sizes 5000,20000'
 bench-scale: $(CLI) $(BUILD)/tools/gen_pair
@@ -627,7 +647,7 @@ check-format:
 	@echo 'check-format: $(words $(ALL_C)) files'
 
 CLANG_TIDY ?= clang-tidy
-TIDY_SRC := $(filter %.c,$(LIB_SRC)) $(CLI_SRC) $(wildcard tools/*.c)
+TIDY_SRC := $(filter %.c,$(LIB_SRC)) $(CLI_SRC) $(wildcard tools/*.c tools/examples/*.c)
 tidy_group = printf '%s\n' $1 | xargs -r -P $(JOBS) -n 1 bash -c \
     '$(CLANG_TIDY) --quiet "$$@" -- $(IL_CPPFLAGS) -std=c11 $2 2>&1 | \
         grep -vE "^[0-9]+ warnings? (generated|treated)"; exit $${PIPESTATUS[0]}' tidy
@@ -643,11 +663,12 @@ cppcheck:
 	    --suppress=missingIncludeSystem --error-exitcode=1 -j $(JOBS) -D_GNU_SOURCE \
 	    -Iinclude -I. $(filter %.c,$(LIB_SRC)) $(CLI_SRC)
 
-.PHONY: all lib cli man help install uninstall dist clean demo demo-stream test \
+.PHONY: all lib cli man examples help install uninstall dist clean demo demo-stream test \
     check build-tests $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality \
-    bench-scale bench-codecs bench-speed bench-peers bench-io bench-store coverage style \
-    symbols check-layers check-headers format check-format tidy cppcheck FORCE
+    bench-stream bench-scale bench-codecs bench-speed bench-peers bench-io bench-store \
+    coverage style symbols check-layers check-headers format check-format tidy cppcheck \
+    FORCE
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(FAULTS_OBJ:.o=.d) $(PARTS_OBJ:.o=.d) \
-    $(SUPPORT_OBJ:.o=.d) \
-    $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d $(BUILD)/lib/tools/*.d)
+    $(SUPPORT_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(wildcard $(BUILD)/*/tests/*/*.d \
+    $(BUILD)/lib/tools/*.d $(BUILD)/lib/tools/examples/*.d)

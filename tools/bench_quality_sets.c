@@ -3,6 +3,7 @@
    given share of the documents is on both sides. */
 #include "bench_quality.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,8 @@ void *il_bench_alloc(size_t count, size_t size)
 {
     void *items = calloc(count ? count : 1, size);
     if (!items) {
-        fprintf(stderr, "bench_quality: no memory for %zu items of %zu bytes\n", count,
-                size);
+        fprintf(stderr, "%s: no memory for %zu items of %zu bytes\n",
+                program_invocation_short_name, count, size);
         exit(1);
     }
     return items;
@@ -125,7 +126,8 @@ static enum il_status load_pairs(struct il_bench_source *s, const char *file,
     enum il_status status =
         il_pairs_load(pair, count, path, s->ids[0], s->ids[1], &notes, error);
     if (!status && notes.repeated + notes.contradicting + notes.missing)
-        fprintf(stderr, "bench_quality: %s: lines left out: %s\n", path, notes.first);
+        fprintf(stderr, "%s: %s: lines left out: %s\n", program_invocation_short_name,
+                path, notes.first);
     return status;
 }
 

@@ -15,7 +15,7 @@ cd "$(dirname "$0")/.."
 
 files=()
 for file in include/isolink/*.h simd/*.[chS] simd/*/*.[chS] src/*/*.[ch] \
-    formats/*.[ch] tools/*.[ch]; do
+    formats/*.[ch] tools/*.[ch] tools/examples/*.[ch]; do
     [ -f "$file" ] && files+=("$file")
 done
 
