@@ -288,9 +288,12 @@ static double exponent(const struct grown *from, const struct grown *to, double 
     return log(after / before) / log((double)to->rows / (double)from->rows);
 }
 
+/* Where nothing was linked an arrival costs nothing. */
 static void print_exponents(const char *what, const struct grown *from,
                             const struct grown *to)
 {
+    if (from->refused || to->refused)
+        return;
     printf("%-20s p50 %.2f   cpu %.2f   batch %.2f\n", what,
            exponent(from, to, from->p50_us, to->p50_us),
            exponent(from, to, from->cpu_us, to->cpu_us),

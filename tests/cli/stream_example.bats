@@ -65,7 +65,7 @@ standing() {
     pair good
     mkdir states
     "$BENCH" "$BATS_FILE_TMPDIR/good" --dir states --draws 1 --arrivals 20 --batches 1 \
-        --sizes 1000 --dim 32 --threads 1 --json bench.json > table 2> log
+        --sizes 2000 --dim 192 --threads 1 --json bench.json > table 2> log
     json_ok bench.json
     for key in quality latency background growth; do
         grep -q "\"$key\": " bench.json
@@ -79,6 +79,10 @@ standing() {
         bench.json
     awk '$1 == "\"f1\":" { n++; bad += !($2 + 0 > 0.5) } END { exit bad || n < 4 }' \
         bench.json
+    # Also of the generated pair.
+    sed -n '/"growth": /,$p' bench.json > growth.json
+    json_has growth.json refused false
+    awk '$1 == "\"links\":" { exit !($2 + 0 > 100) }' growth.json
     contains "$(cat table)" "good no refit" "p99 while one runs: "
     [ -z "$(ls -A states)" ]
 }
