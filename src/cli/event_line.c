@@ -64,10 +64,8 @@ char *il_json_put(char *to, const void *text, size_t bytes)
             continue;
         }
         if (count == 1 && (at[i] < 0x20 || at[i] == 0x7f)) {
-            memcpy(to, "\\u00", 4);
-            to[4] = digits16[at[i] >> 4];
-            to[5] = digits16[at[i] & 15];
-            to += 6;
+            /* The zero byte falls on what comes next, at least the last quote. */
+            to += snprintf(to, 7, "\\u%04x", at[i]);
             i++;
             continue;
         }
