@@ -493,7 +493,10 @@ static enum il_status keep_model(struct geh *g)
                                          .scores = &g->scores,
                                          .evidence = &g->evidence,
                                          .recall = g->recall,
-                                         .recall_error = g->recall_error};
+                                         .recall_error = g->recall_error,
+                                         .seeds = g->job->seeds,
+                                         .seed_count = g->job->seed_count,
+                                         .seed_wrong = g->job->seed_wrong};
     return g->job->keys ? il_model_make(&g->job->model, g->frame, &parts) : IL_OK;
 }
 

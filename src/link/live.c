@@ -153,6 +153,15 @@ static enum il_status side_open(struct il_live *live, int side)
     return il_panels_build(&live->frame, &plain, NULL, m->landmarks, &s->marks);
 }
 
+static int is_wrong(const struct il_model *m, const struct il_pair *seed)
+{
+    int found = 0;
+    for (size_t i = 0; i < m->wrong && !found; i++) {
+        found = m->wrong_key[0][i] == seed->a && m->wrong_key[1][i] == seed->b;
+    }
+    return found;
+}
+
 static enum il_status live_open(struct il_live *live, const struct il_live_config *config)
 {
     const struct il_model *m = live->model;
@@ -166,8 +175,10 @@ static enum il_status live_open(struct il_live *live, const struct il_live_confi
     if (!live->finds || !live->seeds || !live->half) {
         return IL_ENOMEM;
     }
-    if (config->seed_count) {
-        memcpy(live->seeds, config->seeds, config->seed_count * sizeof *live->seeds);
+    for (size_t i = 0; i < config->seed_count; i++) {
+        if (!is_wrong(m, &config->seeds[i])) {
+            live->seeds[live->seed_count++] = config->seeds[i];
+        }
     }
     for (size_t c = 0; m->clusters && c < live->clusters; c++) {
         const float *x = m->centre + c * m->k;
@@ -191,7 +202,6 @@ enum il_status il_live_open(struct il_live **out, const struct il_model *model,
     live->frame.simd = il_simd();
     live->frame.seed = model->seed;
     live->posterior_min = config->posterior_min;
-    live->seed_count = config->seed_count;
     live->slots = model->clusters ? model->replicates * model->nearest : 1;
     live->clusters = model->clusters ? model->replicates * model->clusters : 1;
     live->threshold = INFINITY;

@@ -50,7 +50,8 @@ IL_MUST_CHECK enum il_status il_model_read(struct il_model **out,
 struct il_live;
 
 /* No rows yet. model is borrowed until il_live_close. threads as of il_link_config.
- * seeds: keys of known pairs (a, b): links whenever both rows are there. */
+ * seeds: keys of known pairs (a, b): links whenever both rows are there, but for those
+ * that the bootstrap set aside as wrong. */
 struct il_live_config {
     unsigned threads;
     double posterior_min; /* below 0: the threshold of the largest estimated F1 */

@@ -25,6 +25,7 @@ void il_model_free(struct il_model **model)
         il_free(m->sample[side]);
         il_free(m->mark_key[side]);
         il_free(m->mark[side]);
+        il_free(m->wrong_key[side]);
     }
     il_free(m->centre);
     il_free(m->mark_score);
@@ -190,6 +191,28 @@ static enum il_status take_landmarks(struct il_model *m, const struct il_frame *
     return status;
 }
 
+/* A seed that the maps contradict is no link of rows to come either. */
+static enum il_status take_wrong(struct il_model *m, const struct il_model_parts *p)
+{
+    for (size_t i = 0; i < p->seed_count; i++) {
+        m->wrong += p->seed_wrong[i];
+    }
+    for (int side = 0; side < 2; side++) {
+        size_t at = 0;
+        m->wrong_key[side] = il_alloc(m->wrong, sizeof(uint64_t));
+        if (!m->wrong_key[side]) {
+            return IL_ENOMEM;
+        }
+        for (size_t i = 0; i < p->seed_count; i++) {
+            if (p->seed_wrong[i]) {
+                m->wrong_key[side][at++] =
+                    key_of(p, side, side ? p->seeds[i].b : p->seeds[i].a);
+            }
+        }
+    }
+    return IL_OK;
+}
+
 static enum il_status take_centres(struct il_model *m, struct il_frame *frame,
                                    const struct il_model_parts *p)
 {
@@ -240,6 +263,7 @@ enum il_status il_model_make(struct il_model **out, struct il_frame *frame,
         status = status ? status : take_samples(m, frame, parts, side);
     }
     status = status ? status : take_landmarks(m, frame, parts);
+    status = status ? status : take_wrong(m, parts);
     status = status ? status : take_centres(m, frame, parts);
     if (status) {
         il_model_free(&m);

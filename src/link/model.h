@@ -33,6 +33,8 @@ struct il_model {
     size_t clusters;         /* of each partition; 0: all rows meet */
     unsigned replicates, nearest;
     float *centre; /* replicates x clusters x k */
+    size_t wrong;  /* seeds that were set aside, by the keys of A and B */
+    uint64_t *wrong_key[2];
     size_t landmarks;
     uint64_t *mark_key[2];
     float *mark[2];              /* landmarks x d[s] */
@@ -52,6 +54,9 @@ struct il_model_parts {
     const struct il_scores *scores;
     const struct il_evidence *evidence;
     double recall, recall_error;
+    const struct il_anchor *seeds;
+    size_t seed_count;
+    const uint8_t *seed_wrong;
 };
 IL_MUST_CHECK enum il_status il_model_make(struct il_model **out, struct il_frame *frame,
                                            const struct il_model_parts *parts);

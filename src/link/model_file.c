@@ -10,7 +10,8 @@
 #define MAGIC "\x89ILMDL\r\n"
 #define VERSION 1u
 #define HEADER 128u
-#define SECTIONS_MAX 20
+#define SECTIONS_MAX 22
+#define WRONG_MAX 1000000u
 #define CLUSTERS_MAX 4096
 #define DIM_MAX 65536u
 
@@ -19,7 +20,7 @@ enum {
     AT_FOLDS = 16,
     AT_REPLICATES = 20,
     AT_NEAREST = 24,
-    AT_ZERO = 28,
+    AT_WRONG = 28,
     AT_SEED = 32,
     AT_DIM = 40,
     AT_D = 48,
@@ -59,6 +60,7 @@ static size_t sections(struct il_model *m, struct section *s)
         add_section(s, &n, &m->sample[side], m->samples[side] * m->k, 4);
         add_section(s, &n, &m->mark_key[side], m->landmarks, 8);
         add_section(s, &n, &m->mark[side], m->landmarks * d, 4);
+        add_section(s, &n, &m->wrong_key[side], m->wrong, 8);
     }
     add_section(s, &n, &m->centre, m->replicates * m->clusters * m->k, 4);
     add_section(s, &n, &m->mark_score, m->landmarks, 4);
@@ -82,6 +84,7 @@ static void put_header(const struct il_model *m, unsigned char *p)
     store_u32(p + AT_FOLDS, m->folds);
     store_u32(p + AT_REPLICATES, m->replicates);
     store_u32(p + AT_NEAREST, m->nearest);
+    store_u32(p + AT_WRONG, (uint32_t)m->wrong);
     store_u64(p + AT_SEED, m->seed);
     for (int side = 0; side < 2; side++) {
         store_u32(p + AT_DIM + 4 * side, (uint32_t)m->dim[side]);
@@ -129,6 +132,7 @@ static enum il_status get_header(struct il_model *m, const unsigned char *p,
     m->folds = il_load_u32(p + AT_FOLDS);
     m->replicates = il_load_u32(p + AT_REPLICATES);
     m->nearest = il_load_u32(p + AT_NEAREST);
+    m->wrong = il_load_u32(p + AT_WRONG);
     m->seed = load_u64(p + AT_SEED);
     for (int side = 0; side < 2; side++) {
         m->dim[side] = il_load_u32(p + AT_DIM + 4 * side);
@@ -148,6 +152,7 @@ static enum il_status get_header(struct il_model *m, const unsigned char *p,
                   {"folds", m->folds, 2, IL_FOLDS_MAX},
                   {"replicates", m->replicates, 1, IL_MODEL_REPLICATES},
                   {"nearest", m->nearest, 1, IL_TOP},
+                  {"wrong seeds", m->wrong, 0, WRONG_MAX},
                   {"dim of A", m->dim[0], 1, DIM_MAX},
                   {"dim of B", m->dim[1], 1, DIM_MAX},
                   {"columns of A", m->d[0], 1, IL_COLUMNS_MAX},
@@ -169,10 +174,7 @@ static enum il_status get_header(struct il_model *m, const unsigned char *p,
         return il_fail(error, IL_ECORRUPT, "%s: recall: found %g, wanted 0 to 1", name,
                        m->recall);
     }
-    enum il_status status = il_check_zeros(name, p + AT_ZERO, 4, AT_ZERO, error);
-    return status
-               ? status
-               : il_check_zeros(name, p + AT_ZEROS, HEADER - AT_ZEROS, AT_ZEROS, error);
+    return il_check_zeros(name, p + AT_ZEROS, HEADER - AT_ZEROS, AT_ZEROS, error);
 }
 
 static enum il_status get_sections(struct il_model *m, const unsigned char *p,

@@ -355,6 +355,24 @@ static void seeds_are_links_while_both_are_there(void **state)
     world_close(&w);
 }
 
+/* Seeds that the bootstrap set aside do not come back as links. */
+static void wrong_seeds_are_no_links(void **state)
+{
+    (void)state;
+    struct ld_plan plan = plan_of_tests();
+    plan.wrong = 2;
+    struct world w;
+    struct run r;
+    world_open(&w, &plan, 0.6);
+    run_open(&r, &w, 2);
+    add_all(&r);
+    for (uint32_t i = 0; i < w.pair.seed_count; i++)
+        assert_int_equal(r.told[i] == i, w.pair.partner[0][i] == i);
+    adds_up(&r);
+    run_close(&r);
+    world_close(&w);
+}
+
 static void bad_rows_have_no_handle(void **state)
 {
     (void)state;
@@ -500,6 +518,7 @@ int main(void)
         cmocka_unit_test(order_does_not_matter),
         cmocka_unit_test(removing_is_as_never_there),
         cmocka_unit_test(seeds_are_links_while_both_are_there),
+        cmocka_unit_test(wrong_seeds_are_no_links),
         cmocka_unit_test(bad_rows_have_no_handle),
         cmocka_unit_test(model_as_bytes),
         cmocka_unit_test(damaged_models_are_refused),
