@@ -135,7 +135,8 @@ IL_API IL_MUST_CHECK enum il_status il_stream_commit(struct il_stream *stream,
 
 /** How a bootstrap begins. */
 enum il_bootstrap {
-    IL_BOOTSTRAP_WARM = 0, /**< from the links that stand */
+    IL_BOOTSTRAP_WARM = 0, /**< from the links that stand; from the seeds where the sides
+                              are so unlike that too many of those may be wrong */
     IL_BOOTSTRAP_COLD = 1  /**< from the seeds: the result depends on the rows and seeds
                               alone, not on what came when */
 };

@@ -473,6 +473,7 @@ static enum il_status accept(struct geh *g)
     g->recall = (found + SEEDS_PRIOR) / (right + SEEDS_PRIOR);
     g->recall_error = sqrt(smooth * (1 - smooth) / (right + 3));
     if (g->job->warm) { /* no trials: every seed is tested once, here */
+        g->job->report->agreement = g->job->warm_agreement;
         g->job->report->seeds_tested = (size_t)right;
         g->job->report->seeds_found = (size_t)found;
     }
@@ -494,6 +495,7 @@ static enum il_status keep_model(struct geh *g)
                                          .evidence = &g->evidence,
                                          .recall = g->recall,
                                          .recall_error = g->recall_error,
+                                         .agreement = g->job->report->agreement,
                                          .seeds = g->job->seeds,
                                          .seed_count = g->job->seed_count,
                                          .seed_wrong = g->job->seed_wrong};

@@ -26,6 +26,7 @@ struct il_model;
 struct il_warm {
     const struct il_link *links;
     size_t count;
+    double agreement; /* il_model_agreement of that bootstrap */
 };
 IL_MUST_CHECK enum il_status
 il_link_model(struct il_linking **out, struct il_model **model, const struct il_matrix *a,
@@ -36,6 +37,9 @@ void il_model_free(struct il_model **model);
 
 /* Coordinates that rows of a side must have. */
 size_t il_model_dim(const struct il_model *model, int side);
+/* Share of pairs on which the trial starts agreed that all began with: of this bootstrap,
+ * or of the last one that was not warm. */
+double il_model_agreement(const struct il_model *model);
 /* Anchors that the maps were fitted on. */
 size_t il_model_anchors(const struct il_model *model);
 

@@ -29,6 +29,7 @@ struct il_method_job {
     /* geh: pairs of an earlier bootstrap to start from; NULL: trial starts */
     const struct il_anchor *warm;
     size_t warm_count;
+    double warm_agreement; /* of the trials that they go back to */
     /* geh: keys of the rows as given, of both sides: a model is wanted; NULL: none */
     const uint64_t *const *keys;
     struct il_model *model; /* result, when it was wanted and not refused */

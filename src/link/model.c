@@ -43,6 +43,11 @@ size_t il_model_anchors(const struct il_model *model)
     return model->anchors;
 }
 
+double il_model_agreement(const struct il_model *model)
+{
+    return model->agreement;
+}
+
 static float *copy_floats(const float *from, size_t count)
 {
     float *out = il_alloc(count, sizeof *out);
@@ -255,6 +260,7 @@ enum il_status il_model_make(struct il_model **out, struct il_frame *frame,
                            .anchors = parts->anchor_count,
                            .recall = parts->recall,
                            .recall_error = parts->recall_error,
+                           .agreement = parts->agreement,
                            .seed = frame->seed};
     enum il_status status = IL_OK;
     for (int side = 0; side < 2 && !status; side++) {

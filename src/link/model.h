@@ -37,8 +37,9 @@ struct il_model {
     uint64_t *wrong_key[2];
     size_t landmarks;
     uint64_t *mark_key[2];
-    float *mark[2];              /* landmarks x d[s] */
-    float *mark_score;           /* S of each */
+    float *mark[2];    /* landmarks x d[s] */
+    float *mark_score; /* S of each */
+    double agreement;
     double recall, recall_error; /* share of the shared documents that are candidates */
     uint64_t seed;
 };
@@ -53,7 +54,7 @@ struct il_model_parts {
     size_t anchor_count;
     const struct il_scores *scores;
     const struct il_evidence *evidence;
-    double recall, recall_error;
+    double recall, recall_error, agreement;
     const struct il_anchor *seeds;
     size_t seed_count;
     const uint8_t *seed_wrong;

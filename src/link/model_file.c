@@ -30,7 +30,8 @@ enum {
     AT_LANDMARKS = 88,
     AT_RECALL = 96,
     AT_ERROR = 104,
-    AT_ZEROS = 112
+    AT_AGREEMENT = 112,
+    AT_ZEROS = 120
 };
 
 /* One array of a model. */
@@ -96,6 +97,7 @@ static void put_header(const struct il_model *m, unsigned char *p)
     store_u64(p + AT_LANDMARKS, m->landmarks);
     memcpy(p + AT_RECALL, &m->recall, 8);
     memcpy(p + AT_ERROR, &m->recall_error, 8);
+    memcpy(p + AT_AGREEMENT, &m->agreement, 8);
 }
 
 enum il_status il_model_write(const struct il_model *model, unsigned char **data,
@@ -145,6 +147,7 @@ static enum il_status get_header(struct il_model *m, const unsigned char *p,
     m->landmarks = load_u64(p + AT_LANDMARKS);
     memcpy(&m->recall, p + AT_RECALL, 8);
     memcpy(&m->recall_error, p + AT_ERROR, 8);
+    memcpy(&m->agreement, p + AT_AGREEMENT, 8);
     const struct {
         const char *what;
         uint64_t found, least, most;
@@ -173,6 +176,10 @@ static enum il_status get_header(struct il_model *m, const unsigned char *p,
     if (!(m->recall > 0 && m->recall <= 1 && m->recall_error >= 0)) {
         return il_fail(error, IL_ECORRUPT, "%s: recall: found %g, wanted 0 to 1", name,
                        m->recall);
+    }
+    if (!(m->agreement >= 0 && m->agreement <= 1)) {
+        return il_fail(error, IL_ECORRUPT, "%s: agreement: found %g, wanted 0 to 1", name,
+                       m->agreement);
     }
     return il_check_zeros(name, p + AT_ZEROS, HEADER - AT_ZEROS, AT_ZEROS, error);
 }

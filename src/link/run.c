@@ -260,6 +260,7 @@ static enum il_status run_method(struct run *run, const struct il_matrix *a,
         job.seed_wrong = run->seed_wrong;
         job.warm = run->warm;
         job.warm_count = run->warm_count;
+        job.warm_agreement = run->warm_given ? run->warm_given->agreement : 0;
         job.keys = run->keys;
         status = run->seed_count < IL_SEEDS_MIN ? refuse_few(report)
                  : geh ? il_geh(&job, &run->side[0], &run->side[1])

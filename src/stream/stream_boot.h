@@ -33,9 +33,10 @@ struct il_boot {
     size_t seed_count;
     struct il_boot_link *warm;
     size_t warm_count;
-    uint32_t round; /* that it would be */
-    int cold;       /* from the seeds */
-    uint64_t since; /* of the stream, when it began */
+    double agreement; /* of the trials that they go back to */
+    uint32_t round;   /* that it would be */
+    int cold;         /* from the seeds */
+    uint64_t since;   /* of the stream, when it began */
     double began;
     /* Left. */
     enum il_status status;

@@ -49,6 +49,7 @@ static struct {
     size_t warm, seeds, rows[2];
     int wait; /* 1: it ends when `go` is set, or is cancelled */
     atomic_int go;
+    int unlike; /* trial starts agreed on little */
 } fake;
 
 void il_link_config_init(struct il_link_config *config)
@@ -109,6 +110,12 @@ void il_model_free(struct il_model **model)
 size_t il_model_dim(const struct il_model *model, int side)
 {
     return model->dim[side];
+}
+
+double il_model_agreement(const struct il_model *model)
+{
+    (void)model;
+    return fake.unlike ? 0.5 : 0.8;
 }
 
 size_t il_model_anchors(const struct il_model *model)

@@ -312,6 +312,21 @@ static void missing_events_are_told(void **state)
     check_log(path, &f);
 }
 
+/* Links of sides on which trial starts hardly agree are nothing to start from. */
+static void unlike_sides_start_cold(void **state)
+{
+    (void)state;
+    static struct sw_fold f;
+    struct il_stream *s = started(unit_path("unlike"), &f, 100);
+    fake.unlike = 1;
+    SW_OK(il_stream_bootstrap(s, IL_BOOTSTRAP_WARM, 1, &error));
+    fake.unlike = 0;
+    assert_int_equal(fake.warm, 0);
+    SW_OK(il_stream_bootstrap(s, IL_BOOTSTRAP_WARM, 1, &error));
+    assert_int_equal(fake.warm, 96);
+    il_stream_close(&s);
+}
+
 /* A bootstrap confirms what changed by enough, in one frame with its round; the model of
    before is gone. */
 static void bootstraps_confirm(void **state)
@@ -631,6 +646,7 @@ int main(void)
         cmocka_unit_test(notes_come_back),
         cmocka_unit_test(a_state_comes_back),
         cmocka_unit_test(missing_events_are_told),
+        cmocka_unit_test(unlike_sides_start_cold),
         cmocka_unit_test(bootstraps_confirm),
         cmocka_unit_test(bootstraps_in_the_background),
         cmocka_unit_test(closing_ends_a_bootstrap),
