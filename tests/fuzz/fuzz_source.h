@@ -20,7 +20,7 @@ static inline enum il_status fuzz_source_once(const char *name, const uint8_t *d
     float *rows = NULL;
     enum il_status status = il_input_memory(&stream, name, data, size, piped, &error);
     if (status == IL_OK)
-        status = il_source_of_stream(&source, stream, NULL, &error);
+        status = il_source_of_input(&source, stream, NULL, &error);
     *sum = 0;
     if (status == IL_OK) {
         size_t dim = il_source_dim(source), count = FUZZ_MOST;

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t count = 0;
     if (il_input_memory(&stream, "fuzz.db", data, size, 0, &error) != IL_OK)
         return 0;
-    enum il_status status = il_source_of_stream(&source, stream, NULL, &error);
+    enum il_status status = il_source_of_input(&source, stream, NULL, &error);
     /* libsqlite3 has refusals of its own kinds; all must say why. */
     FUZZ_CHECK(status == IL_OK || error.text[0]);
     if (status == IL_OK) {
