@@ -60,17 +60,17 @@ feed() {
     done
 }
 
-# waiting: until the daemon has read both files.
+# waiting: until the daemon has taken all rows of both files.
 waiting() {
-    local tries
+    local tries all
     for ((tries = 0; tries < 300; tries++)); do
-        if "$isolink" status "$out/live" --json 2>/dev/null |
-            awk -v rows="$rows" '/^ {4}"rows":/ { n += $2 + 0 >= rows }
-                END { exit n < 2 }'; then
-            return
-        fi
+        all=$("$isolink" status "$out/live" --json 2>/dev/null |
+            grep -cx "    \"rows\": $rows,") || true
+        [ "$all" != 2 ] || return 0
         sleep 0.1
     done
+    echo "demo-stream: the daemon did not take $rows rows of each side in time" >&2
+    exit 1
 }
 
 echo "Two stores of Debian packages again, $rows rows each, but now they grow: half is" \
