@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of the incremental linker: handles, clusters, what comes and what goes. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "src/link/live_inner.h"
@@ -67,32 +66,16 @@ static float *pack_floats(const struct il_simd *simd, const float *map, size_t k
     return out;
 }
 
-static int by_key(const void *x, const void *y)
-{
-    const struct live_keyed *a = x, *b = y;
-    if (a->key != b->key) {
-        return a->key < b->key ? -1 : 1;
-    }
-    return (a->at > b->at) - (a->at < b->at);
-}
-
-void il_live_sort(struct live_keyed *keyed, size_t count)
-{
-    if (count) {
-        qsort(keyed, count, sizeof *keyed, by_key);
-    }
-}
-
 /* order: places of count keys (stride apart), ascending by key. */
 static uint32_t *order_keys(const uint64_t *keys, size_t stride, size_t count)
 {
-    struct live_keyed *keyed = il_alloc(count, sizeof *keyed);
+    struct il_keyed *keyed = il_alloc(count, sizeof *keyed);
     uint32_t *order = il_alloc(count, sizeof *order);
     if (keyed && order) {
         for (size_t i = 0; i < count; i++) {
-            keyed[i] = (struct live_keyed){keys[i * stride], (uint32_t)i};
+            keyed[i] = (struct il_keyed){keys[i * stride], (uint32_t)i};
         }
-        il_live_sort(keyed, count);
+        il_keyed_sort(keyed, count);
         for (size_t i = 0; i < count; i++) {
             order[i] = keyed[i].at;
         }
@@ -102,22 +85,6 @@ static uint32_t *order_keys(const uint64_t *keys, size_t stride, size_t count)
     }
     il_free(keyed);
     return order;
-}
-
-/* Where a key stands first in that order; count when it does not. */
-static size_t find_key(const uint64_t *keys, size_t stride, const uint32_t *order,
-                       size_t count, uint64_t key)
-{
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (keys[(order ? order[middle] : middle) * stride] < key) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && keys[(order ? order[low] : low) * stride] == key ? low : count;
 }
 
 static enum il_status side_open(struct il_live *live, int side)
@@ -277,10 +244,10 @@ static uint32_t begin_row(struct il_live *live, int side, uint64_t key)
     s->posterior[row] = 0;
     s->rows++;
     il_top3_clear(&s->best[row]);
-    size_t at = find_key(m->sample_key[side], 1, NULL, m->samples[side], key);
+    size_t at = il_key_find(m->sample_key[side], 1, NULL, m->samples[side], key);
     s->sampled[row] = at < m->samples[side] ? (uint32_t)at : LIVE_NO_SAMPLE;
     const uint64_t *seed_keys = side ? &live->seeds->b : &live->seeds->a;
-    at = find_key(seed_keys, 2, s->seed_order, live->seed_count, key);
+    at = il_key_find(seed_keys, 2, s->seed_order, live->seed_count, key);
     s->seed[row] = at < live->seed_count ? s->seed_order[at] : IL_LIVE_NONE;
     if (s->seed[row] != IL_LIVE_NONE) {
         live->seed_row[side][s->seed[row]] = row;
@@ -289,7 +256,7 @@ static uint32_t begin_row(struct il_live *live, int side, uint64_t key)
             il_live_mark(live, !side, other);
         }
     }
-    at = find_key(m->mark_key[side], 1, s->mark_order, m->landmarks, key);
+    at = il_key_find(m->mark_key[side], 1, s->mark_order, m->landmarks, key);
     if (at < m->landmarks) {
         s->mark_row[s->mark_order[at]] = row;
     }
@@ -457,7 +424,7 @@ enum il_status il_live_remove(struct il_live *live, int side, uint32_t handle)
         live->seed_row[side][s->seed[handle]] = IL_LIVE_NONE;
     }
     size_t at =
-        find_key(m->mark_key[side], 1, s->mark_order, m->landmarks, s->key[handle]);
+        il_key_find(m->mark_key[side], 1, s->mark_order, m->landmarks, s->key[handle]);
     if (at < m->landmarks && s->mark_row[s->mark_order[at]] == handle) {
         s->mark_row[s->mark_order[at]] = IL_INDEX_NONE;
     }

@@ -81,14 +81,6 @@ struct il_live {
     atomic_int status; /* of tasks */
 };
 
-/* A key and what it belongs to. */
-struct live_keyed {
-    uint64_t key;
-    uint32_t at;
-};
-/* Ascending by key. */
-void il_live_sort(struct live_keyed *keyed, size_t count);
-
 /* Room for `more` rows; IL_ENOMEM. */
 IL_MUST_CHECK enum il_status il_live_reserve(struct il_live *live, int side, size_t more);
 void il_live_mark(struct il_live *live, int side, uint32_t row);

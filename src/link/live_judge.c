@@ -151,7 +151,7 @@ static uint64_t lot(const struct il_live *live, uint32_t u)
 
 /* Rows of A that have a candidate, in the order of their keys, so that it does not matter
    when they came. Of very many a share. */
-static enum il_status take_rows(const struct il_live *live, struct live_keyed **out,
+static enum il_status take_rows(const struct il_live *live, struct il_keyed **out,
                                 size_t *count, double *share)
 {
     const struct live_side *a = &live->side[0];
@@ -165,11 +165,11 @@ static enum il_status take_rows(const struct il_live *live, struct live_keyed **
     for (uint32_t u = 0; *out && u < a->used; u++) {
         if (candidate_of(live, u) != IL_INDEX_NONE &&
             (*share >= 1 || (double)lot(live, u) < *share * 0x1p64)) {
-            (*out)[(*count)++] = (struct live_keyed){a->key[u], u};
+            (*out)[(*count)++] = (struct il_keyed){a->key[u], u};
         }
     }
     if (*out) {
-        il_live_sort(*out, *count);
+        il_keyed_sort(*out, *count);
     }
     return *out ? IL_OK : IL_ENOMEM;
 }
@@ -180,7 +180,7 @@ static enum il_status gather(struct gathering *g, double *share)
     struct il_live *live = g->live;
     const struct il_scores scores = scores_of(live);
     struct il_evidence *e = &g->evidence;
-    struct live_keyed *row = NULL;
+    struct il_keyed *row = NULL;
     size_t rows = 0;
     enum il_status status = take_rows(live, &row, &rows, share);
     int got = !status;

@@ -16,17 +16,9 @@
 /* Fold of a row in a view: that of its anchor, or one drawn by its key. */
 static uint8_t fold_of(const struct il_model *m, int side, uint64_t key, unsigned view)
 {
-    size_t low = 0, high = m->anchors;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (m->anchor_key[side][middle] < key) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < m->anchors && m->anchor_key[side][low] == key) {
-        return m->anchor_fold[side][low * m->views + view];
+    size_t at = il_key_find(m->anchor_key[side], 1, NULL, m->anchors, key);
+    if (at < m->anchors) {
+        return m->anchor_fold[side][at * m->views + view];
     }
     struct il_rng rng = il_rng_make(m->seed, key, view, IL_FOR_VIEW);
     return (uint8_t)il_rng_below(&rng, m->folds);

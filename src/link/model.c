@@ -83,25 +83,41 @@ static enum il_status take_side(struct il_model *m, const struct il_frame *frame
     return IL_OK;
 }
 
-/* A key and where it comes from. */
-struct keyed {
-    uint64_t key;
-    uint32_t at;
-};
-
 static int by_key(const void *x, const void *y)
 {
-    const struct keyed *a = x, *b = y;
+    const struct il_keyed *a = x, *b = y;
     if (a->key != b->key) {
         return a->key < b->key ? -1 : 1;
     }
     return (a->at > b->at) - (a->at < b->at);
 }
 
+void il_keyed_sort(struct il_keyed *keyed, size_t count)
+{
+    if (count) {
+        qsort(keyed, count, sizeof *keyed, by_key);
+    }
+}
+
+size_t il_key_find(const uint64_t *keys, size_t stride, const uint32_t *order,
+                   size_t count, uint64_t key)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (keys[(order ? order[middle] : middle) * stride] < key) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < count && keys[(order ? order[low] : low) * stride] == key ? low : count;
+}
+
 static enum il_status take_anchors(struct il_model *m, const struct il_model_parts *p,
                                    int side)
 {
-    struct keyed *order = il_alloc(m->anchors, sizeof *order);
+    struct il_keyed *order = il_alloc(m->anchors, sizeof *order);
     m->anchor_key[side] = il_alloc(m->anchors, sizeof(uint64_t));
     m->anchor_fold[side] = il_alloc(m->anchors * m->views, 1);
     enum il_status status =
@@ -109,10 +125,10 @@ static enum il_status take_anchors(struct il_model *m, const struct il_model_par
     for (size_t i = 0; i < m->anchors && !status; i++) {
         const struct il_anchor *anchor = &p->anchors[i];
         uint32_t row = side ? anchor->b : anchor->a;
-        order[i] = (struct keyed){key_of(p, side, row), (uint32_t)i};
+        order[i] = (struct il_keyed){key_of(p, side, row), (uint32_t)i};
     }
-    if (!status && m->anchors) {
-        qsort(order, m->anchors, sizeof *order, by_key);
+    if (!status) {
+        il_keyed_sort(order, m->anchors);
     }
     for (size_t i = 0; i < m->anchors && !status; i++) {
         m->anchor_key[side][i] = order[i].key;
@@ -141,7 +157,7 @@ static enum il_status take_samples(struct il_model *m, const struct il_frame *fr
     size_t rows = side ? p->b->rows : p->a->rows;
     size_t count = rows < IL_MODEL_SAMPLES ? rows : IL_MODEL_SAMPLES;
     uint32_t *pick = il_alloc(count, sizeof *pick);
-    struct keyed *order = il_alloc(count, sizeof *order);
+    struct il_keyed *order = il_alloc(count, sizeof *order);
     m->samples[side] = count;
     m->sample_key[side] = il_alloc(count, sizeof(uint64_t));
     m->sample[side] = il_alloc(count * m->k, sizeof(float));
@@ -152,9 +168,9 @@ static enum il_status take_samples(struct il_model *m, const struct il_frame *fr
             il_rng_make(frame->seed, ROUND_LIVE, (uint64_t)side, IL_FOR_RADIUS);
         il_rng_sample(&rng, (uint32_t)rows, (uint32_t)count, pick);
         for (size_t i = 0; i < count; i++) {
-            order[i] = (struct keyed){key_of(p, side, pick[i]), pick[i]};
+            order[i] = (struct il_keyed){key_of(p, side, pick[i]), pick[i]};
         }
-        qsort(order, count, sizeof *order, by_key);
+        il_keyed_sort(order, count);
     }
     for (size_t i = 0; i < count && !status; i++) {
         m->sample_key[side][i] = order[i].key;

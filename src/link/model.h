@@ -44,6 +44,18 @@ struct il_model {
     uint64_t seed;
 };
 
+/* A key and what it belongs to. */
+struct il_keyed {
+    uint64_t key;
+    uint32_t at;
+};
+/* Ascending by key. */
+void il_keyed_sort(struct il_keyed *keyed, size_t count);
+/* Where a key stands among count keys (stride apart) that ascend in this order (NULL: as
+ * they lie): its place in the order; count when it does not. */
+size_t il_key_find(const uint64_t *keys, size_t stride, const uint32_t *order,
+                   size_t count, uint64_t key);
+
 /* What a method has in hand when it ends: see il_model_make. */
 struct il_model_parts {
     const struct il_side *a, *b;
