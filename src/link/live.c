@@ -27,6 +27,7 @@ static void side_close(struct il_live *live, struct live_side *s)
         il_free(s->map_packed[i]);
     }
     il_panels_free(&s->marks);
+    il_panels_free(&s->samples);
 }
 
 void il_live_close(struct il_live **live)
@@ -115,9 +116,15 @@ static enum il_status side_open(struct il_live *live, int side)
     for (size_t i = 0; i < live->seed_count; i++) {
         live->seed_row[side][i] = IL_LIVE_NONE;
     }
-    const struct il_signature plain = {
+    const struct il_signature mark = {
         .part = {{m->mark[side], d, NULL, d, 0}}, .parts = 1, .scale = 1};
-    return il_panels_build(&live->frame, &plain, NULL, m->landmarks, &s->marks);
+    const struct il_signature sample = {
+        .part = {{m->sample[side], m->k, NULL, m->k, 0}}, .parts = 1, .scale = 1};
+    enum il_status status =
+        il_panels_build(&live->frame, &mark, NULL, m->landmarks, &s->marks);
+    return status ? status
+                  : il_panels_build(&live->frame, &sample, NULL, m->samples[side],
+                                    &s->samples);
 }
 
 static int is_wrong(const struct il_model *m, const struct il_pair *seed)

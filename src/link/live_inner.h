@@ -45,10 +45,11 @@ struct live_side {
     struct live_members *cluster;
     float *axes_packed;
     float *map_packed[IL_VIEWS_MAX * IL_FOLDS_MAX];
-    struct il_panels marks; /* landmarks of this side */
-    uint32_t *mark_row;     /* handle of each, or IL_INDEX_NONE */
-    uint32_t *mark_order;   /* landmarks by key */
-    uint32_t *seed_order;   /* seeds by key */
+    struct il_panels marks;   /* landmarks of this side */
+    struct il_panels samples; /* the model's sample of this side */
+    uint32_t *mark_row;       /* handle of each, or IL_INDEX_NONE */
+    uint32_t *mark_order;     /* landmarks by key */
+    uint32_t *seed_order;     /* seeds by key */
 };
 
 /* What a row found for a row of the other side. */

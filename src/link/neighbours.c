@@ -2,11 +2,14 @@
 /* Nearest targets inside one side. */
 #include "src/link/evidence.h"
 
-/* Rows of a task: topk_f32 wants large blocks, the threads some tasks each. */
+/* Rows of a task, at most and at least: topk_f32 wants large blocks, the threads a task
+   each. */
 #define ROWS 960
+#define ROWS_LEAST 48
 #define THREADS_MAX 256
 
 struct search {
+    size_t rows; /* of a task */
     struct il_frame *frame;
     const struct il_side *side;
     const struct il_panels *panels;
@@ -22,12 +25,12 @@ static void search_task(void *context, size_t task, unsigned thread)
 {
     struct search *s = context;
     const struct il_simd *simd = s->frame->simd;
-    size_t d = s->side->d, first = task * ROWS;
+    size_t d = s->side->d, first = task * s->rows;
     if (il_frame_cancelled(s->frame)) {
         atomic_store(&s->cancelled, 1);
         return;
     }
-    size_t count = s->side->rows - first < ROWS ? s->side->rows - first : ROWS;
+    size_t count = s->side->rows - first < s->rows ? s->side->rows - first : s->rows;
     const struct il_topk_block block = {.k = d,
                                         .top = s->keep,
                                         .a = s->packed[thread],
@@ -42,12 +45,19 @@ static void search_task(void *context, size_t task, unsigned thread)
     simd->topk_f32(&block);
 }
 
+static size_t rows_of_task(size_t rows, unsigned threads)
+{
+    size_t part = (rows + threads - 1) / threads;
+    part = part < ROWS ? part : ROWS;
+    return part > ROWS_LEAST ? part : ROWS_LEAST;
+}
+
 enum il_status il_neighbours_in(struct il_frame *frame, const struct il_side *side,
                                 const struct il_panels *targets, size_t keep,
                                 uint32_t *index, float *value)
 {
     unsigned threads = il_pool_threads(frame->pool);
-    size_t rows = side->rows < ROWS ? side->rows : ROWS, count = targets->rows;
+    size_t rows = rows_of_task(side->rows, threads), count = targets->rows;
     struct search *s = il_alloc_zero(1, sizeof *s);
     enum il_status status = s ? IL_OK : IL_ENOMEM;
     for (unsigned t = 0; t < threads && !status; t++) {
@@ -56,13 +66,14 @@ enum il_status il_neighbours_in(struct il_frame *frame, const struct il_side *si
         status = s->packed[t] && s->scratch[t] ? IL_OK : IL_ENOMEM;
     }
     if (!status) {
+        s->rows = rows;
         s->frame = frame;
         s->side = side;
         s->panels = targets;
         s->keep = keep;
         s->index = index;
         s->value = value;
-        il_pool_run(frame->pool, (side->rows + ROWS - 1) / ROWS, search_task, s);
+        il_pool_run(frame->pool, (side->rows + rows - 1) / rows, search_task, s);
         frame->multiply_adds += (double)side->rows * (double)count * (double)side->d;
         status = atomic_load(&s->cancelled) ? IL_ECANCEL : IL_OK;
     }
