@@ -117,7 +117,9 @@ enum il_status il_stream_open(struct il_stream **out, const char *path,
     for (int i = 0; i < 2; i++)
         s->side[i].names.free_first = NAME_NONE;
     s->boot_ended = s->synced_at = il_clock_seconds();
-    status = il_stream_recover(s, c, error);
+    if (c->sync != IL_SYNC_OS && il_pool_open(&s->halves, 2) != IL_OK)
+        status = il_stream_no_memory(s, error);
+    status = status == IL_OK ? il_stream_recover(s, c, error) : status;
     s->failed = status;
     if (status != IL_OK)
         il_stream_close(&s);
@@ -176,6 +178,7 @@ void il_stream_close(struct il_stream **stream)
         return;
     il_stream_boot_stop(s);
     settle_notes(s);
+    il_pool_close(&s->halves);
     il_live_close(&s->live);
     il_model_free(&s->model);
     il_event_log_close(&s->log);
@@ -419,24 +422,75 @@ static int syncs_now(struct il_stream *s)
     return il_clock_seconds() - s->synced_at >= 1e-3 * (double)s->config.sync_ms;
 }
 
-/* Rows first, then what is said of them. */
-static enum il_status commit(struct il_stream *s, struct il_error *error)
+/* The two halves of a commit. */
+struct halves {
+    struct il_stream *s;
+    int sync;
+    enum il_status status[2];
+    struct il_error error[2];
+};
+
+/* Rows reach their stores. */
+static enum il_status store_rows(struct il_stream *s, int sync, struct il_error *error)
 {
-    const int sync = syncs_now(s), interval = s->config.sync == IL_SYNC_INTERVAL;
-    const int rows = s->side[0].dirty || s->side[1].dirty;
     enum il_status status = IL_OK;
     for (int i = 0; status == IL_OK && i < 2; i++)
         if (s->side[i].dirty)
             status = il_store_commit(s->side[i].store, error);
     /* A note must not last longer than the rows that it speaks of. */
-    for (int i = 0; status == IL_OK && interval && sync && i < 2; i++)
+    for (int i = 0;
+         status == IL_OK && s->config.sync == IL_SYNC_INTERVAL && sync && i < 2; i++)
         status = il_store_sync(s->side[i].store, error);
-    for (int i = 0; status == IL_OK && i < 2; i++) {
-        s->side[i].dirty = 0;
+    return status;
+}
+
+/* Rows are linked, in memory: the events of it wait for their frame. */
+static enum il_status link_rows(struct il_stream *s, struct il_error *error)
+{
+    enum il_status status = IL_OK;
+    for (int i = 0; status == IL_OK && i < 2; i++)
         status = il_stream_batch_flush(s, i, error);
+    return status == IL_OK ? il_stream_settle(s, 0, 0, error) : status;
+}
+
+static void half_task(void *context, size_t task, unsigned thread)
+{
+    (void)thread;
+    struct halves *h = context;
+    h->status[task] = task == 0 ? store_rows(h->s, h->sync, &h->error[0])
+                                : link_rows(h->s, &h->error[1]);
+}
+
+/* Both halves: at once where the disk is waited for, which takes as long as a row. */
+static enum il_status take_rows(struct il_stream *s, int sync, struct il_error *error)
+{
+    struct halves h = {.s = s, .sync = sync};
+    if (sync && s->halves) {
+        il_pool_run(s->halves, 2, half_task, &h);
+    } else {
+        half_task(&h, 0, 0);
+        if (h.status[0] == IL_OK)
+            half_task(&h, 1, 0);
     }
-    if (status == IL_OK && rows)
-        status = il_stream_settle(s, 0, 0, error);
+    for (int i = 0; i < 2; i++) {
+        if (h.status[i] != IL_OK) {
+            *error = h.error[i];
+            return h.status[i];
+        }
+        s->side[i].dirty = 0;
+    }
+    return IL_OK;
+}
+
+/* Rows first, then what is said of them. */
+static enum il_status commit(struct il_stream *s, struct il_error *error)
+{
+    const int sync = syncs_now(s), interval = s->config.sync == IL_SYNC_INTERVAL;
+    const int rows = s->side[0].dirty || s->side[1].dirty;
+    enum il_status status = rows ? take_rows(s, sync, error) : IL_OK;
+    /* Rows of commits before this one. */
+    if (status == IL_OK && !rows)
+        status = store_rows(s, sync, error);
     s->uncommitted_notes = 0;
     if (status == IL_OK && (!interval || sync))
         status = write_notes(s, error);

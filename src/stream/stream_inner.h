@@ -150,7 +150,8 @@ struct il_stream {
     size_t verdict_count, verdict_room;
     int starved; /* a verdict could not be kept */
     uint64_t links, events[3];
-    double synced_at; /* when a commit synced last */
+    double synced_at;       /* when a commit synced last */
+    struct il_pool *halves; /* of two threads, for commits that sync; NULL: none */
 
     struct il_boot *boot; /* NULL: none is running */
     uint64_t since, since_noted;
