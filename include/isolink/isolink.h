@@ -5,6 +5,7 @@
 #define ISOLINK_ISOLINK_H
 
 #include <isolink/bench.h>
+#include <isolink/closing.h>
 #include <isolink/doctor.h>
 #include <isolink/eval.h>
 #include <isolink/link.h>

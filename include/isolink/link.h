@@ -37,7 +37,11 @@ enum il_method {
 };
 
 /** Where a link comes from. */
-enum il_origin { IL_ORIGIN_SEED = 0, IL_ORIGIN_LINK = 1 };
+enum il_origin {
+    IL_ORIGIN_SEED = 0,
+    IL_ORIGIN_LINK = 1,
+    IL_ORIGIN_INFERRED = 2 /**< two links of a third side say it: closing.h */
+};
 
 /** Which pairs of rows are scored. */
 enum il_scope {

@@ -39,6 +39,17 @@ il_pairs_load(struct il_pair **out, size_t *count, const char *path,
               const struct il_ids *a, const struct il_ids *b,
               struct il_pairs_notes *notes, struct il_error *error);
 
+/**
+ * The same of two columns of a file about several sides, whose header names them: a_id,
+ * b_id, c_id and so on. A line with an empty id in one of the two is passed over.
+ * \return as il_pairs_load; IL_EFORMAT too when the header lacks a column
+ */
+IL_API IL_MUST_CHECK enum il_status
+il_pairs_load_named(struct il_pair **out, size_t *count, const char *path,
+                    const char *a_name, const char *b_name, const struct il_ids *a,
+                    const struct il_ids *b, struct il_pairs_notes *notes,
+                    struct il_error *error);
+
 /** Frees what il_pairs_load gave; accepts NULL. */
 IL_API void il_pairs_free(struct il_pair *pairs);
 

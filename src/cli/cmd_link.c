@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "inputs.h"
+#include "link_many.h"
 #include "opts.h"
 #include "progress.h"
 #include "report.h"
@@ -21,12 +22,17 @@ static const char help[] =
     "  isolink link a.npy b.npy --seeds s.csv --min-posterior 0.9 --json > report.json\n"
     "      links of posterior 0.9 and more, and the report for a program\n"
     "\n"
-    "Usage: isolink link A B --seeds FILE [options]\n"
+    "  isolink link a.store b.store c.store --seeds seeds.csv -o out.csv\n"
+    "      out-ab.csv, out-ac.csv, out-bc.csv: links of every two, held against each\n"
+    "      other; out-contradictions.csv: chains of links that cannot all be right\n"
+    "\n"
+    "Usage: isolink link A B [C ...] --seeds FILE [options]\n"
     "  A, B                  stores (isolink import), or\n"
     "                        .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
     "                        .faiss or .safetensors files, also packed (.zst); '-' is\n"
     "                        standard input\n"
-    "  --seeds FILE          known pairs, CSV: a_id,b_id; 15 to 30, at least 3\n"
+    "  --seeds FILE          known pairs, CSV: a_id,b_id; 15 to 30, at least 3; of more\n"
+    "                        sides a column each, a_id,b_id,c_id.., some of them empty\n"
     "  -o, --output FILE     where the links go; '-' is standard output    [links.csv]\n"
     "  --a-ids, --b-ids FILE ids, one a line        [of the side, or row numbers]\n"
     "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
@@ -77,6 +83,8 @@ static const struct option options[] = {
 
 struct link_args {
     struct il_input_paths path;
+    char **side; /**< all of them */
+    unsigned sides;
     const char *links; /**< "-": standard output */
     const char *json;  /**< NULL: none; "-": standard output */
     uint64_t memory;   /**< 0: no limit */
@@ -229,11 +237,16 @@ static bool take_option(int option, struct link_args *args)
 /* Rules between options. */
 static bool args_agree(const struct link_args *args, int operands)
 {
-    if (operands != 2) {
+    if (operands < 2 || operands > IL_CLOSING_SIDES) {
         il_say(COMMAND,
-               "wants two sides, A and B, got %d; 'isolink link --help' shows "
-               "examples",
-               operands);
+               "wants two sides, A and B, or up to %d, got %d; 'isolink link --help' "
+               "shows examples",
+               IL_CLOSING_SIDES, operands);
+    } else if (operands > 2 && (args->path.ids[0] != NULL || args->path.ids[1] != NULL)) {
+        il_say(COMMAND, "'--a-ids' and '--b-ids' are for two sides; of more sides, "
+                        "import files with ids into stores");
+    } else if (operands > 2 && strcmp(args->links, "-") == 0) {
+        il_say(COMMAND, "'-o -' is for two sides: more make a file of links each");
     } else if (args->path.seeds == NULL) {
         il_say(COMMAND, "needs --seeds FILE, the known pairs");
     } else if (strcmp(args->links, "-") == 0 && args->json != NULL &&
@@ -270,6 +283,8 @@ static int read_args(int argc, char **argv, struct link_args *args)
     if (!args_agree(args, argc - optind)) {
         return IL_EXIT_USAGE;
     }
+    args->side = argv + optind;
+    args->sides = (unsigned)(argc - optind);
     args->path.side[0] = argv[optind];
     args->path.side[1] = argv[optind + 1];
     return IL_EXIT_DONE;
@@ -392,6 +407,28 @@ static int write_results(const struct link_args *args, struct link_run *run, int
     return code;
 }
 
+/* Three and more sides. */
+static int link_many(const struct link_args *args)
+{
+    struct il_many many = {.side = args->side,
+                           .sides = args->sides,
+                           .seeds = args->path.seeds,
+                           .links = args->links,
+                           .json = args->json,
+                           .quiet = args->quiet,
+                           .progress = args->progress,
+                           .io = args->path.io,
+                           .config = args->config};
+    int code = il_memory_apply(COMMAND, args->memory, args->scratch, args->links);
+
+    if (code == IL_EXIT_DONE) {
+        code = il_link_many(COMMAND, &many);
+    }
+    il_memory_check(COMMAND);
+    il_memory_unlimit();
+    return il_stdout_end(COMMAND, code);
+}
+
 int il_cmd_link(int argc, char **argv)
 {
     struct link_args args;
@@ -407,6 +444,9 @@ int il_cmd_link(int argc, char **argv)
         return il_stdout_end(COMMAND, IL_EXIT_DONE);
     }
     il_cancel_install();
+    if (args.sides > 2) {
+        return link_many(&args);
+    }
     code = check_outputs(&args, &run);
     if (code == IL_EXIT_DONE) {
         code = il_memory_apply(COMMAND, args.memory, args.scratch, args.links);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <isolink/closing.h>
 #include <isolink/pairs.h>
 
 #include "formats/csv.h"
@@ -68,9 +69,10 @@ static void note(struct reading *r, const char *format, ...)
     va_end(args);
 }
 
+/* some_sides: a line with an empty id is about other sides. */
 static enum il_status read_entries(struct reading *r, struct il_table *t,
                                    const struct il_ids *a, const struct il_ids *b,
-                                   struct il_error *error)
+                                   int some_sides, struct il_error *error)
 {
     r->entry = il_alloc(t->rows_max, sizeof(*r->entry));
     if (!r->entry)
@@ -81,6 +83,8 @@ static enum il_status read_entries(struct reading *r, struct il_table *t,
         if (status != IL_OK || !more)
             return status;
         const struct il_csv_field *fa = &t->field[t->a], *fb = &t->field[t->b];
+        if (some_sides && (fa->bytes == 0 || fb->bytes == 0))
+            continue;
         size_t row_a = il_ids_find(a, fa->text, fa->bytes);
         size_t row_b = il_ids_find(b, fb->text, fb->bytes);
         if (row_a == SIZE_MAX || row_b == SIZE_MAX) {
@@ -151,19 +155,14 @@ static void mark_contradictions(struct reading *r, int side, const struct il_ids
     }
 }
 
-enum il_status il_pairs_load(struct il_pair **out, size_t *count, const char *path,
-                             const struct il_ids *a, const struct il_ids *b,
-                             struct il_pairs_notes *notes, struct il_error *error)
+/* Takes an open table, and closes it. */
+static enum il_status load(struct il_pair **out, size_t *count, struct il_table *table,
+                           const struct il_ids *a, const struct il_ids *b, int some_sides,
+                           struct il_pairs_notes *notes, struct il_error *error)
 {
-    *out = NULL;
-    *count = 0;
     struct reading r = {0};
-    struct il_table table = {0};
     struct il_pair *pairs = NULL;
-    enum il_status status = il_table_open(&table, path, SIZE_MAX, error);
-    if (status != IL_OK)
-        goto out;
-    status = read_entries(&r, &table, a, b, error);
+    enum il_status status = read_entries(&r, table, a, b, some_sides, error);
     if (status != IL_OK)
         goto out;
     qsort(r.entry, r.count, sizeof(*r.entry), by_a);
@@ -174,7 +173,7 @@ enum il_status il_pairs_load(struct il_pair **out, size_t *count, const char *pa
     qsort(r.entry, r.count, sizeof(*r.entry), by_line);
     pairs = il_alloc(r.count, sizeof(*pairs));
     if (!pairs) {
-        status = il_fail(error, IL_ENOMEM, "%s: no memory for its pairs", table.name);
+        status = il_fail(error, IL_ENOMEM, "%s: no memory for its pairs", table->name);
         goto out;
     }
     size_t kept = 0;
@@ -188,8 +187,31 @@ enum il_status il_pairs_load(struct il_pair **out, size_t *count, const char *pa
         *notes = r.notes;
 out:
     il_free(r.entry);
-    il_table_close(&table);
+    il_table_close(table);
     return status;
+}
+
+enum il_status il_pairs_load(struct il_pair **out, size_t *count, const char *path,
+                             const struct il_ids *a, const struct il_ids *b,
+                             struct il_pairs_notes *notes, struct il_error *error)
+{
+    struct il_table table = {0};
+    *out = NULL;
+    *count = 0;
+    enum il_status status = il_table_open(&table, path, SIZE_MAX, error);
+    return status == IL_OK ? load(out, count, &table, a, b, 0, notes, error) : status;
+}
+
+enum il_status il_pairs_load_named(struct il_pair **out, size_t *count, const char *path,
+                                   const char *a_name, const char *b_name,
+                                   const struct il_ids *a, const struct il_ids *b,
+                                   struct il_pairs_notes *notes, struct il_error *error)
+{
+    struct il_table table = {0};
+    *out = NULL;
+    *count = 0;
+    enum il_status status = il_table_open_named(&table, path, a_name, b_name, error);
+    return status == IL_OK ? load(out, count, &table, a, b, 1, notes, error) : status;
 }
 
 void il_pairs_free(struct il_pair *pairs)
@@ -246,9 +268,10 @@ static size_t print_link(char *line, const struct il_link *link, const char *a,
     fixed6(posterior, sizeof(posterior), link->posterior);
     fixed6(margin, sizeof(margin), (double)link->margin);
     char *to = put_id(put_id(line, a), b);
-    int printed = snprintf(to, NUMBERS_BYTES_MAX, "%s,%u,%u,%s,%u,%s\n", posterior,
-                           link->votes, link->opportunities, margin, link->round,
-                           link->origin == IL_ORIGIN_SEED ? "seed" : "link");
+    static const char *const origin[] = {"seed", "link", "inferred"};
+    int printed =
+        snprintf(to, NUMBERS_BYTES_MAX, "%s,%u,%u,%s,%u,%s\n", posterior, link->votes,
+                 link->opportunities, margin, link->round, origin[link->origin]);
     IL_ASSERT(printed > 0 && printed < NUMBERS_BYTES_MAX);
     return (size_t)(to - line) + (size_t)printed;
 }
@@ -274,6 +297,42 @@ enum il_status il_links_write(const char *path, const struct il_link *links, siz
                                   il_ids_text(b, (size_t)links[i].b));
         status = il_writer_put(writer, line, bytes, error);
     }
+    if (status == IL_OK)
+        status = il_writer_close(&writer, error);
+    il_writer_abort(&writer);
+    return status;
+}
+
+static size_t print_chain(char *line, const struct il_contradiction *chain,
+                          const struct il_ids *const *ids)
+{
+    char *to = line;
+    for (int e = 0; e < 4; e++) {
+        unsigned side = chain->side[e % 3];
+        *to++ = (char)('A' + side);
+        *to++ = ',';
+        to = put_id(to, il_ids_text(ids[side], (size_t)chain->row[e]));
+    }
+    *to++ = (char)('1' + chain->weakest);
+    *to++ = '\n';
+    return (size_t)(to - line);
+}
+
+enum il_status il_contradictions_write(const char *path,
+                                       const struct il_contradiction *chains,
+                                       size_t count, const struct il_ids *const *ids,
+                                       struct il_error *error)
+{
+    static const char header[] =
+        "side_1,id_1,side_2,id_2,side_3,id_3,side_4,id_4,set_aside\n";
+    char line[4 * FIELD_BYTES_MAX + 16];
+    struct il_writer *writer = NULL;
+    enum il_status status = il_writer_open(&writer, path, error);
+    if (status != IL_OK)
+        return status;
+    status = il_writer_put(writer, header, sizeof(header) - 1, error);
+    for (size_t i = 0; i < count && status == IL_OK; i++)
+        status = il_writer_put(writer, line, print_chain(line, &chains[i], ids), error);
     if (status == IL_OK)
         status = il_writer_close(&writer, error);
     il_writer_abort(&writer);

@@ -92,8 +92,8 @@ static enum il_status look_at_first(struct il_table *t, size_t header_from,
     return IL_OK;
 }
 
-enum il_status il_table_open(struct il_table *t, const char *path, size_t header_from,
-                             struct il_error *error)
+/* The file in memory, no row read yet. */
+static enum il_status load(struct il_table *t, const char *path, struct il_error *error)
 {
     *t = (struct il_table){.name = il_path_tail(path),
                            .b = 1,
@@ -111,7 +111,44 @@ enum il_status il_table_open(struct il_table *t, const char *path, size_t header
     /* A row is at least a comma and the end of the line. */
     t->rows_max = ends < bytes / 2 ? ends + 1 : bytes / 2 + 1;
     il_csv_open(&t->csv, t->name, t->text, bytes);
-    status = look_at_first(t, header_from, error);
+    return IL_OK;
+}
+
+enum il_status il_table_open(struct il_table *t, const char *path, size_t header_from,
+                             struct il_error *error)
+{
+    enum il_status status = load(t, path, error);
+    if (status == IL_OK)
+        status = look_at_first(t, header_from, error);
+    if (status != IL_OK)
+        il_table_close(t);
+    return status;
+}
+
+/* The first row has to name both columns. */
+static enum il_status take_named(struct il_table *t, const char *a_name,
+                                 const char *b_name, struct il_error *error)
+{
+    enum il_status status = read_row(t, error);
+    if (status != IL_OK)
+        return status;
+    size_t seen = t->fields < IL_TABLE_COLUMNS ? t->fields : IL_TABLE_COLUMNS;
+    t->a = il_csv_find(t->field, seen, a_name);
+    t->b = il_csv_find(t->field, seen, b_name);
+    t->header = 1;
+    if (t->a < seen && t->b < seen)
+        return IL_OK;
+    return il_fail(error, IL_EFORMAT, "%s, line 1: no column '%s', wanted %s and %s",
+                   t->name, t->a == seen ? a_name : b_name, a_name, b_name);
+}
+
+enum il_status il_table_open_named(struct il_table *t, const char *path,
+                                   const char *a_name, const char *b_name,
+                                   struct il_error *error)
+{
+    enum il_status status = load(t, path, error);
+    if (status == IL_OK)
+        status = take_named(t, a_name, b_name, error);
     if (status != IL_OK)
         il_table_close(t);
     return status;

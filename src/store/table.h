@@ -35,6 +35,14 @@ struct il_table {
 IL_MUST_CHECK enum il_status il_table_open(struct il_table *table, const char *path,
                                            size_t header_from, struct il_error *error);
 
+/**
+ * The same of a file whose header names two other columns, as b_id and c_id: those are
+ * then a and b. IL_EFORMAT when it names none of them, or but one.
+ */
+IL_MUST_CHECK enum il_status il_table_open_named(struct il_table *table, const char *path,
+                                                 const char *a_name, const char *b_name,
+                                                 struct il_error *error);
+
 /** Next row; *more = 0 at the end. IL_EFORMAT when it lacks a wanted column. */
 IL_MUST_CHECK enum il_status il_table_next(struct il_table *table, int *more,
                                            struct il_error *error);

@@ -118,7 +118,7 @@ usage() {
 @test "operands and options that must be there, or not together" {
     usage "two sides" "got 0" -- link --seeds s.csv
     usage "two sides" "got 1" -- link a.npy --seeds s.csv
-    usage "two sides" "got 3" -- link a.npy b.npy c.npy --seeds s.csv
+    usage "two sides" "got 17" -- link a.npy b.npy {1..15}.npy --seeds s.csv
     usage "needs --seeds" -- link a.npy b.npy
     usage "both want standard output" -- link a b --seeds s -o - --json
     usage "both want standard output" -- link a b --seeds s -o - --json=-

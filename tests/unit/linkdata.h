@@ -69,6 +69,7 @@ struct ld_plan {
     size_t wrong;       /* of the seeds */
     double noise, bend; /* weight of the tanh part */
     uint64_t draw;
+    uint64_t encoder;  /* other encoders over the same documents */
     int noise_b;       /* side B is noise */
     int unrelated;     /* side B is about other documents */
     int shuffle_seeds; /* every seed is wrong */
@@ -110,7 +111,7 @@ LD void ld_embed(const struct ld_plan *plan, int side, const uint64_t *number, f
 {
     size_t k = plan->latent, d = plan->d[side];
     struct ld_rng common = {plan->draw + 11},
-                  own = {plan->draw * 31 + 101 + (unsigned)side};
+                  own = {plan->draw * 31 + 101 + plan->encoder * 977 + (unsigned)side};
     float *centres = calloc(plan->clusters * k, sizeof(*centres));
     float *w = calloc(d * k, sizeof(*w)), *v = calloc(d * k, sizeof(*v));
     double *z = calloc(k, sizeof(*z));
