@@ -381,9 +381,13 @@ check-integration: $(INTEGRATION) $(NEEDED)
 	@CMOCKA_MESSAGE_OUTPUT=TAP $(RUN) $@ $(call COMMANDS,$(INTEGRATION))
 
 FAULT_TESTS := $(addprefix $(BUILD)/integration/,$(call programs,tests/fault/test_*.c))
-## test-faults: tests/fault at every place, not at some: minutes
-test-faults: $(FAULT_TESTS)
-	@FULL=1 CMOCKA_MESSAGE_OUTPUT=TAP $(RUN) $@ $(call COMMANDS,$(FAULT_TESTS))
+# Of tests/cli, what FULL=1 makes longer.
+FAULT_BATS := tests/cli/tail_kill.bats
+## test-faults: tests/fault at every place, 500 kills of a daemon: half an hour
+test-faults: $(FAULT_TESTS) $(NEEDED)
+	@FULL=1 TEST_TIMEOUT=3600 CMOCKA_MESSAGE_OUTPUT=TAP $(RUN) $@ \
+	    $(call COMMANDS,$(FAULT_TESTS)) \
+	    $(foreach b,$(FAULT_BATS),'bats --tap $b')
 
 ## check-kernels: the kernels of every instruction set of this machine against ref
 check-kernels: $(if $(KERNEL_OBJ),$(KERNELS))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016,SC2154
-# The daemon: growing files, signals, kill -9, two of them, metrics, slow readers.
+# The daemon: growing files, signals, two of them, metrics, slow readers.
 
 load common
 load tail_common
@@ -53,32 +53,6 @@ begin() {
     kill -INT "$pid"
     ended 0
     pid=
-}
-
-@test "kill -9 anywhere: no event is lost or doubled, the links are the same" {
-    local dir=$BATS_FILE_TMPDIR killed=0 part=0
-    tail_good --once --close 2> log.txt
-    "$ISOLINK" links live -o whole.csv
-    rm -r live
-    : > a.jsonl
-    : > b.jsonl
-    for delay in 0.03 0.2 0.4 0.1 0.6 0.25 0.15 0.5; do
-        sed -n "$((part * 75 + 1)),$((part * 75 + 75))p" "$dir/a.jsonl" >> a.jsonl
-        sed -n "$((part * 75 + 1)),$((part * 75 + 75))p" "$dir/b.jsonl" >> b.jsonl
-        part=$((part + 1))
-        daemon --batch 7 --bootstrap-rows 80 --events events.jsonl
-        sleep "$delay"
-        kill -KILL "$pid"
-        wait "$pid" 2> /dev/null || [ $? -ne 137 ] || killed=$((killed + 1))
-    done
-    pid=
-    [ "$killed" -eq 8 ]
-    "$ISOLINK" tail --state live a.jsonl b.jsonl --seeds "$dir/good/seeds.csv" --once \
-        --close --events events.jsonl 2>> log.txt
-    seqs_are_whole events.jsonl
-    "$ISOLINK" links live --since 0 | cmp - events.jsonl
-    "$ISOLINK" links live -o links.csv
-    cmp links.csv whole.csv
 }
 
 @test "signals: bootstrap, status, a new configuration, an old one that stays" {
