@@ -8,7 +8,8 @@
 # "N passed, N failed" (the kernel runner). With -x the exit code alone will do, as one
 # test. Exit code 77 is a skip. A crash, a time-out, a plan not fulfilled or no summary at
 # all count as one more failure. The last line is "PART: N passed, N failed"; exit code 1
-# when any failed. TEST_TIMEOUT: seconds after which a command is killed.
+# when any failed. TEST_TIMEOUT: seconds after which a command is killed. TEST_JOBS: how
+# many run at a time, by default one per core; their lines come in the order given.
 set -u
 
 exit_code_will_do=0
@@ -18,13 +19,26 @@ if [ "${1:-}" = -x ]; then
 fi
 part=${1:?usage: run_tests.sh [-x] PART COMMAND...}
 shift
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
+logs=$(mktemp -d) || exit 1
+trap 'rm -rf "$logs"' EXIT
+jobs=${TEST_JOBS:-$(nproc 2>/dev/null || echo 1)}
 total_passed=0 total_failed=0 total_skipped=0
+
+# run NUMBER COMMAND: leaves its output, then its exit code and its seconds.
+run() {
+    local start=$SECONDS child code
+    timeout -k 10 "${TEST_TIMEOUT:-900}" bash -c "$2" >"$logs/$1.log" 2>&1 </dev/null &
+    child=$!
+    trap 'kill "$child"' TERM
+    wait "$child"
+    code=$?
+    echo "$code $((SECONDS - start))" >"$logs/$1.end.new"
+    mv "$logs/$1.end.new" "$logs/$1.end"
+}
 
 # Reads the output of a command; prints "passed failed skipped why".
 count() {
-    awk -v code="$1" -v bare="$exit_code_will_do" '
+    awk -v code="$2" -v bare="$exit_code_will_do" '
         { last = $0 }
         /^1\.\.[0-9]+/ { plans++; plan += substr($1, 4); next }
         /^(not )?ok .*# *[Ss][Kk][Ii][Pp]/ { skipped++; next }
@@ -48,13 +62,14 @@ count() {
             else if (code > 128) why = "crashed, signal " code - 128
             else if (code != 0 && !failed && why == "") why = "exit code " code
             print passed + 0, failed + (why != ""), skipped + 0, why
-        }' "$log"
+        }' "$1"
 }
 
-for command in "$@"; do
-    start=$SECONDS
-    timeout -k 10 "${TEST_TIMEOUT:-900}" bash -c "$command" >"$log" 2>&1
-    read -r passed failed skipped why < <(count $?)
+# report NUMBER COMMAND: the line of a command that has ended.
+report() {
+    local command=$2 log=$logs/$1.log code seconds passed failed skipped why name
+    read -r code seconds <"$logs/$1.end"
+    read -r passed failed skipped why < <(count "$log" "$code")
     total_passed=$((total_passed + passed))
     total_failed=$((total_failed + failed))
     total_skipped=$((total_skipped + skipped))
@@ -68,9 +83,38 @@ for command in "$@"; do
         "${name:0:58}" "$passed"
     [ "$failed" = 0 ] || printf ', %d failed' "$failed"
     [ "$skipped" = 0 ] || printf ', %d skipped' "$skipped"
-    [ $((SECONDS - start)) -lt 5 ] || printf ', %d s' $((SECONDS - start))
+    [ "$seconds" -lt 5 ] || printf ', %d s' "$seconds"
     [ -z "$why" ] || printf ' (%s)' "$why"
     echo
+    rm "$log"
+}
+
+# The commands do not hear an interrupt from the terminal themselves.
+trap 'jobs -p | xargs -r kill; exit 130' INT TERM
+commands=("$@")
+reported=0
+report_ended() {
+    while [ -e "$logs/$reported.end" ]; do
+        report "$reported" "${commands[reported]}"
+        rm "$logs/$reported.end"
+        reported=$((reported + 1))
+    done
+}
+
+running=0
+for ((i = 0; i < ${#commands[@]}; i++)); do
+    if [ "$running" -ge "$jobs" ]; then
+        wait -n
+        running=$((running - 1))
+        report_ended
+    fi
+    run "$i" "${commands[i]}" 2>/dev/null &
+    running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+    wait -n
+    running=$((running - 1))
+    report_ended
 done
 
 [ $# != 0 ] || echo "  nothing to run"
