@@ -396,7 +396,8 @@ check-kernels: $(if $(KERNEL_OBJ),$(KERNELS))
 
 ## check-cli: tests/cli, the program from outside
 check-cli: $(NEEDED)
-	@$(RUN) $@ $(foreach b,$(filter tests/cli/$T.bats,$(BATS_FILES)),'bats --tap $b')
+	@$(RUN) $@ $(foreach b,$(filter tests/cli/$T.bats,$(BATS_FILES)),\
+	    '$(strip $(NO_ASLR) bats --tap $b)')
 
 # Lowered instruction sets: those of this machine below its best one, which the other
 # parts use. qemu's Nehalem has neither AVX nor FMA: an instruction above the floor of the

@@ -30,6 +30,7 @@ more() {
 # 1: the daemon has its handlers (that of SIGUSR1, number 10).
 daemon_listens() {
     local caught
+    [ "$(cat "/proc/$pid/comm")" = isolink ] || return 1
     caught=$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$pid/status")
     [ $((0x$caught & 0x200)) -ne 0 ]
 }

@@ -88,6 +88,7 @@ begin() {
 }
 
 @test "a second SIGINT ends at once" {
+    [ "${SAN:-}" != thread ] || skip "a handler waits until open() returns there"
     begin
     # Nobody writes to the pipe: seeds are read before anything else.
     mkfifo seeds.csv
