@@ -261,15 +261,21 @@ static size_t seed_rank(const struct geh *g, const struct il_anchor *seed)
     return rank_a < rank_b ? rank_a : rank_b;
 }
 
-/* Sets the seeds aside that the maps fitted without them contradict. */
-static void seeds_check(struct geh *g)
+/* One seed a task: thousands of scores each. */
+static void seed_task(void *context, size_t task, unsigned thread)
 {
+    (void)thread;
+    struct geh *g = context;
     size_t less = g->a->rows < g->b->rows ? g->a->rows : g->b->rows;
     double limit = WRONG_RANK_SHARE * (double)less;
     limit = limit > WRONG_RANK_MIN ? limit : WRONG_RANK_MIN;
-    for (size_t i = 0; i < g->job->seed_count; i++) {
-        g->job->seed_wrong[i] = (double)seed_rank(g, &g->job->seeds[i]) > limit;
-    }
+    g->job->seed_wrong[task] = (double)seed_rank(g, &g->job->seeds[task]) > limit;
+}
+
+/* Sets the seeds aside that the maps fitted without them contradict. */
+static void seeds_check(struct geh *g)
+{
+    il_pool_run(g->frame->pool, g->job->seed_count, seed_task, g);
 }
 
 static void pairs_to_rows(struct geh *g, const uint32_t *row)
