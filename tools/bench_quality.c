@@ -25,7 +25,7 @@ static const char help[] =
     "  --draws N         draws of the seeds                                     [5]\n"
     "  --seeds N[,N...]  seeds of a draw                                       [15]\n"
     "  --wrong N[,N...]  of them with a random row of B                         [0]\n"
-    "  --method METHOD   geh or geh-published                                 [geh]\n"
+    "  --method METHOD   as of isolink link                                   [geh]\n"
     "  --threads N       0 = one per core                                       [0]\n"
     "  --nulls N         N runs each with shuffled seeds, A of a set against B of\n"
     "                    another, noise as B, no document in common; 0 = none   [0]\n"
@@ -376,9 +376,13 @@ static int take_number(size_t *out, const char *text)
 
 static int take_method(enum il_method *out, const char *text)
 {
-    int published = strcmp(text, "geh-published") == 0;
-    *out = published ? IL_METHOD_GEH_PUBLISHED : IL_METHOD_GEH;
-    return published || strcmp(text, "geh") == 0;
+    for (int i = 0; il_method_text((enum il_method)i); i++) {
+        if (strcmp(text, il_method_text((enum il_method)i)) == 0) {
+            *out = (enum il_method)i;
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static const struct option options[] = {

@@ -291,14 +291,13 @@ enum il_status il_bench_json(const char *path, const struct il_link_config *conf
                              const struct il_bench_null *null, size_t null_count,
                              struct il_error *error)
 {
-    int geh = config->method == IL_METHOD_GEH;
     json_t *rows = json_array(), *nulls = json_array();
     for (size_t i = 0; i < row_count; i++)
         json_array_append_new(rows, row_json(&row[i]));
     for (size_t i = 0; i < null_count; i++)
         json_array_append_new(nulls, null_json(&null[i]));
     json_t *all = json_pack("{ss ss ss so so}", "version", IL_VERSION, "method",
-                            geh ? "geh" : "geh-published", "isa", il_isa_text(), "sets",
+                            il_method_text(config->method), "isa", il_isa_text(), "sets",
                             rows, "nulls", nulls);
     char *text = all ? json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     enum il_status status = IL_ENOMEM;

@@ -29,7 +29,7 @@ struct il_pair {
     uint64_t b;
 };
 
-/** How the links are found; src/link/README.md describes both. */
+/** How the links are found; src/link/README.md describes each. */
 enum il_method {
     IL_METHOD_GEH = 0, /**< cross-fitted maps, decoys, one acceptance at the end */
     IL_METHOD_GEH_PUBLISHED =
@@ -88,6 +88,12 @@ struct il_link_config {
     const il_atomic_int
         *cancel; /**< may be NULL; when non-zero the run ends soon with IL_ECANCEL */
 };
+
+/**
+ * Name of a method, as in "geh". The methods are numbered from 0 without a gap.
+ * \return a constant; NULL when there is no method of this number. Any thread.
+ */
+IL_API const char *il_method_text(enum il_method method);
 
 /** Sets every field to its default. Any thread. */
 IL_API void il_link_config_init(struct il_link_config *config);

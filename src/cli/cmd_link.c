@@ -119,10 +119,11 @@ static bool take_unsigned(const char *name, uint64_t min, uint64_t max, unsigned
 
 static bool take_method(struct il_link_config *config)
 {
-    static const char *const methods[] = {"geh", "geh-published"};
-    int index = il_opts_word(COMMAND, "--method", optarg, methods, 2);
+    const char *names[IL_METHODS_MAX];
+    size_t count = il_opts_methods(names);
+    int index = il_opts_word(COMMAND, "--method", optarg, names, count);
 
-    config->method = index == 1 ? IL_METHOD_GEH_PUBLISHED : IL_METHOD_GEH;
+    config->method = index >= 0 ? (enum il_method)index : IL_METHOD_GEH;
     return index >= 0;
 }
 

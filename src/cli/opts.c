@@ -229,8 +229,22 @@ int il_opts_word(const char *command, const char *option, const char *text,
                              words[i]);
         used = least(used + (size_t)(wrote > 0 ? wrote : 0), sizeof list - 1);
     }
-    il_say(command, "option '%s' wants %s, got '%s'", option, list, text);
+    const char *near = il_opts_nearest(text, words, count);
+    il_say(command, "option '%s' wants %s, got '%s'%s%s%s", option, list, text,
+           near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+           near != NULL ? "'?" : "");
     return -1;
+}
+
+size_t il_opts_methods(const char *names[IL_METHODS_MAX])
+{
+    size_t count = 0;
+
+    while (count < IL_METHODS_MAX && il_method_text((enum il_method)count) != NULL) {
+        names[count] = il_method_text((enum il_method)count);
+        count++;
+    }
+    return count;
 }
 
 bool il_opts_io(const char *command, const char *text, enum il_io *out)

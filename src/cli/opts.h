@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <isolink/link.h>
 #include <isolink/store.h>
 
 /** What il_opts_next returns after it has printed a message. */
@@ -96,9 +97,16 @@ bool il_opts_bytes(const char *command, const char *option, const char *text,
 bool il_opts_share(const char *command, const char *option, const char *text,
                    double *out);
 
-/** Index of text among count words, or -1 after a message that lists them. */
+/** Index of text among count words, or -1 after a message that lists them and names the
+ * one that may have been meant. */
 int il_opts_word(const char *command, const char *option, const char *text,
                  const char *const *words, size_t count);
+
+/** Most methods that a command line may name. */
+#define IL_METHODS_MAX 16
+
+/** The names of the methods, by number. \return how many there are */
+size_t il_opts_methods(const char *names[IL_METHODS_MAX]);
 
 /** Reads the value of --io: auto, uring or pread. Says what is wrong and returns false.
  */

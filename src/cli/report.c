@@ -54,11 +54,6 @@ static size_t rounded(double number)
     return number > 0.0 && number < 1e15 ? (size_t)(number + 0.5) : 0;
 }
 
-const char *il_method_text(enum il_method method)
-{
-    return method == IL_METHOD_GEH_PUBLISHED ? "geh-published" : "geh";
-}
-
 double il_peak_bytes(void)
 {
     struct rusage usage;

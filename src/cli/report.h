@@ -51,9 +51,6 @@ struct il_grouped il_grouped(size_t number);
 void il_report_version(FILE *stream);
 char *il_report_version_json(void);
 
-/** Name of a method as on the command line. */
-const char *il_method_text(enum il_method method);
-
 /** Largest memory this process has held so far, in bytes. */
 double il_peak_bytes(void);
 

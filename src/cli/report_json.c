@@ -248,11 +248,21 @@ void il_report_version(FILE *stream)
     fprintf(stream, "flags %s\n", IL_BUILD_FLAGS);
 }
 
+static json_t *methods_json(void)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; il_method_text((enum il_method)i) != NULL; i++) {
+        json_array_append_new(list, json_string(il_method_text((enum il_method)i)));
+    }
+    return list;
+}
+
 char *il_report_version_json(void)
 {
     return il_json_finish(json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:[s, s]}", "schema",
-        "isolink-version-1", "version", IL_VERSION, "isa", il_isa_text(), "machine",
-        MACHINE, "compiler", COMPILER, "assertions", ASSERTIONS, "ref_only", REF_ONLY,
-        "flags", IL_BUILD_FLAGS, "methods", "geh", "geh-published"));
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:s, s:o}", "schema", "isolink-version-1",
+        "version", IL_VERSION, "isa", il_isa_text(), "machine", MACHINE, "compiler",
+        COMPILER, "assertions", ASSERTIONS, "ref_only", REF_ONLY, "flags", IL_BUILD_FLAGS,
+        "methods", methods_json()));
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "src/base/base.h"
+#include "src/link/method.h"
 
 #define THREADS_MAX 256
 
@@ -37,7 +38,8 @@ enum il_status il_check_config(const struct il_link_config *c, struct il_error *
         return il_fail(error, IL_EARG,
                        "config: not made by il_link_config_init of this version");
     }
-    if (c->method != IL_METHOD_GEH && c->method != IL_METHOD_GEH_PUBLISHED) {
+    const struct il_method_row *method = il_method_find(c->method);
+    if (!method) {
         return il_fail(error, IL_EARG, "config: unknown method %d", (int)c->method);
     }
     if (c->threads > THREADS_MAX) {
@@ -53,8 +55,9 @@ enum il_status il_check_config(const struct il_link_config *c, struct il_error *
     if ((unsigned)c->scope > IL_SCOPE_LOCAL) {
         return il_fail(error, IL_EARG, "config: unknown scope %d", (int)c->scope);
     }
-    if (c->scope != IL_SCOPE_AUTO && c->method != IL_METHOD_GEH) {
-        return il_fail(error, IL_EARG, "config: a scope is for the method geh");
+    if (c->scope != IL_SCOPE_AUTO && !method->scoped) {
+        return il_fail(error, IL_EARG, "config: a scope is not for the method %s",
+                       method->name);
     }
     if (!(c->posterior_min <= 1)) {
         return il_fail(error, IL_EARG, "config: posterior_min %g, at most 1",

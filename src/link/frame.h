@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The common frame of the linking methods: prepared sides, anchors, signatures and the
- * matcher. A method is one file on top of it (geh.c, geh_published.c).
+ * matcher. A method is one file on top of it, and one row in methods.c.
  */
 #ifndef IL_FRAME_H
 #define IL_FRAME_H

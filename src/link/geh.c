@@ -49,7 +49,7 @@
 struct geh {
     struct il_method_job *job;
     struct il_frame *frame;
-    struct il_side *a, *b;
+    const struct il_side *a, *b;
     unsigned views, folds, refine;
     int local;
     struct il_mutual *pairs; /* of the last round */
@@ -517,7 +517,8 @@ static void start_warm(struct geh *g)
     }
 }
 
-enum il_status il_geh(struct il_method_job *job, struct il_side *a, struct il_side *b)
+enum il_status il_geh(struct il_method_job *job, const struct il_side *a,
+                      const struct il_side *b)
 {
     struct geh *g = il_alloc_zero(1, sizeof *g);
     if (!g) {

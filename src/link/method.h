@@ -39,11 +39,28 @@ struct il_method_job {
     size_t link_count;
 };
 
+/* Runs a method on prepared sides. IL_EBOOTSTRAP: report->why names the evidence, there
+   are no links. */
+typedef enum il_status il_method_fn(struct il_method_job *job, const struct il_side *a,
+                                    const struct il_side *b);
+
+/* One method; the table is in methods.c. */
+struct il_method_row {
+    enum il_method method;
+    const char *name;             /* as on the command line and in reports */
+    struct il_side_options sides; /* how its sides are prepared */
+    int scoped;                   /* 1: it takes a scope */
+    int trials; /* 1: it knows no refusal, the trial starts of geh come first */
+    il_method_fn *run;
+};
+
+/* NULL: there is none of this number. */
+const struct il_method_row *il_method_find(enum il_method method);
+
 /* Cross-fitted maps, decoys, one acceptance at the end. The sides are centred and
-   rotated. IL_EBOOTSTRAP: report->why names the evidence,
-   there are no links. */
-IL_MUST_CHECK enum il_status il_geh(struct il_method_job *job, struct il_side *a,
-                                    struct il_side *b);
+   rotated. */
+IL_MUST_CHECK enum il_status il_geh(struct il_method_job *job, const struct il_side *a,
+                                    const struct il_side *b);
 
 /* Distance signatures, views by farthest point sampling, accumulated votes, Otsu. The
    sides are prepared without centring and rotation. */

@@ -210,8 +210,8 @@ static enum il_status refuse_few(struct il_link_report *report)
     return IL_EBOOTSTRAP;
 }
 
-/* The published method has no refusal of its own: the trial starts of `geh` decide for it
- * too. */
+/* A method may have no refusal of its own: the trial starts of `geh` decide for it too.
+ */
 static enum il_status check_bootstrap(struct run *run, const struct il_matrix *a,
                                       const struct il_matrix *b,
                                       struct il_method_job *job)
@@ -233,24 +233,25 @@ static enum il_status check_bootstrap(struct run *run, const struct il_matrix *a
     return status;
 }
 
-static enum il_status run_published(struct run *run, const struct il_matrix *a,
-                                    const struct il_matrix *b, struct il_method_job *job)
+static enum il_status run_row(struct run *run, const struct il_method_row *row,
+                              const struct il_matrix *a, const struct il_matrix *b,
+                              struct il_method_job *job)
 {
-    enum il_status status = check_bootstrap(run, a, b, job);
-    return status ? status : il_geh_published(job, &run->side[0], &run->side[1]);
+    enum il_status status = row->trials ? check_bootstrap(run, a, b, job) : IL_OK;
+    return status ? status : row->run(job, &run->side[0], &run->side[1]);
 }
 
 static enum il_status run_method(struct run *run, const struct il_matrix *a,
                                  const struct il_matrix *b)
 {
     struct il_link_report *report = &run->result->report;
-    int geh = run->config->method == IL_METHOD_GEH;
-    const struct il_side_options options = {IL_COLUMNS_MAX, geh, geh};
+    const struct il_method_row *row = il_method_find(run->config->method);
     struct il_method_job job = {
         .frame = &run->frame, .config = run->config, .report = report};
     double seconds = il_clock_seconds();
-    enum il_status status = il_side_prepare(&run->frame, a, &options, &run->side[0]);
-    status = status ? status : il_side_prepare(&run->frame, b, &options, &run->side[1]);
+    enum il_status status = il_side_prepare(&run->frame, a, &row->sides, &run->side[0]);
+    status =
+        status ? status : il_side_prepare(&run->frame, b, &row->sides, &run->side[1]);
     status = status ? status : run_seeds(run);
     status = status ? status : run_warm(run);
     il_stage_add(&job, "prepare", seconds, 0);
@@ -263,8 +264,7 @@ static enum il_status run_method(struct run *run, const struct il_matrix *a,
         job.warm_agreement = run->warm_given ? run->warm_given->agreement : 0;
         job.keys = run->keys;
         status = run->seed_count < IL_SEEDS_MIN ? refuse_few(report)
-                 : geh ? il_geh(&job, &run->side[0], &run->side[1])
-                       : run_published(run, a, b, &job);
+                                                : run_row(run, row, a, b, &job);
     }
     if (!status || status == IL_EBOOTSTRAP) {
         enum il_status made = run_result(run, &job);

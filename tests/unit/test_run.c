@@ -51,8 +51,10 @@ static void bad_configs(void **state)
     c.struct_bytes--;
     refused(&c, "il_link_config_init");
     c = quick();
-    c.method = (enum il_method)2;
-    refused(&c, "method 2");
+    c.method = (enum il_method)99;
+    refused(&c, "method 99");
+    c.method = (enum il_method) - 1;
+    refused(&c, "method -1");
     c = quick();
     c.threads = 257;
     refused(&c, "257 threads");

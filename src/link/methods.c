@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of methods: one row each, and one file each behind it. */
+#include "src/link/method.h"
+
+static const struct il_method_row table[] = {
+    {.method = IL_METHOD_GEH,
+     .name = "geh",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .scoped = 1,
+     .run = il_geh},
+    {.method = IL_METHOD_GEH_PUBLISHED,
+     .name = "geh-published",
+     .sides = {IL_COLUMNS_MAX, 0, 0},
+     .trials = 1,
+     .run = il_geh_published},
+};
+
+const struct il_method_row *il_method_find(enum il_method method)
+{
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].method == method) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+const char *il_method_text(enum il_method method)
+{
+    const struct il_method_row *row = il_method_find(method);
+    return row ? row->name : NULL;
+}
