@@ -37,4 +37,27 @@ IL_MUST_CHECK enum il_status il_eigen_symmetric(const struct il_simd *simd, size
 IL_MUST_CHECK enum il_status il_ridge_solve(const struct il_simd *simd, size_t n,
                                             size_t m, double ridge, double *g, double *c);
 
+/** What il_svd gives. */
+struct il_svd_options {
+    size_t rank;  /* pairs of vectors, at most */
+    double floor; /* values up to this share of the first are left out as noise */
+    int quarter;  /* 1: both vectors are multiplied by (s / s_1)^(1/4), s its value */
+};
+
+/**
+ * The largest singular values of a matrix and their vectors, by the eigenvectors of C C'.
+ *
+ * \param c       n x m, n <= m, finite
+ * \param work    room for n n + n doubles
+ * \param left    rank x n, right: rank x m; written: one vector a row, the largest value
+ * first, of unit length unless quarter
+ * \param values  rank values, descending; NULL: not wanted
+ * \param status  receives IL_OK, or what il_eigen_symmetric says
+ * \return how many there are above the floor
+ * Cost O(n^2 m + n^3). One thread. Values below 1e-8 of the first are lost in rounding.
+ */
+size_t il_svd(const struct il_simd *simd, size_t n, size_t m, const double *c,
+              const struct il_svd_options *options, double *work, double *left,
+              double *right, double *values, enum il_status *status);
+
 #endif

@@ -177,6 +177,11 @@ struct il_top3 *il_top3_new(size_t count);
 float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
                    size_t k_out);
 
+/* The same of k vectors of d coordinates, one a row: the map takes the product with each.
+ */
+float *il_vectors_pack(const struct il_simd *simd, const double *vectors, size_t d,
+                       size_t k);
+
 /* The f32 map again, k_in x k_out row-major. */
 void il_map_unpack(const struct il_simd *simd, const float *packed, size_t k_in,
                    size_t k_out, float *map);

@@ -43,6 +43,23 @@ float *il_map_pack(const struct il_simd *simd, const double *map, size_t k_in,
     return out;
 }
 
+float *il_vectors_pack(const struct il_simd *simd, const double *vectors, size_t d,
+                       size_t k)
+{
+    double *map = il_alloc(d * k, sizeof *map);
+    float *out = NULL;
+    if (map) {
+        for (size_t q = 0; q < k; q++) {
+            for (size_t i = 0; i < d; i++) {
+                map[i * k + q] = vectors[q * d + i];
+            }
+        }
+        out = il_map_pack(simd, map, d, k);
+    }
+    il_free(map);
+    return out;
+}
+
 void il_map_unpack(const struct il_simd *simd, const float *packed, size_t k_in,
                    size_t k_out, float *map)
 {

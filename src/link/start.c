@@ -89,55 +89,6 @@ static void cross_task(void *context, size_t f, unsigned thread)
     }
 }
 
-/* Left singular vectors of c (n x m, n <= m) times (s / s_1)^(1/4) -> map_n (n x k), the
-   right ones likewise -> map_m (m x k). Returns k <= rank. work: n n + n doubles. */
-static size_t svd_maps(const struct il_simd *simd, size_t n, size_t m, const double *c,
-                       size_t rank, double *work, double *map_n, double *map_m,
-                       enum il_status *status)
-{
-    double *gram = work, *lambda = work + n * n;
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j <= i; j++) {
-            gram[i * n + j] = gram[j * n + i] = simd->dot_f64(c + i * m, c + j * m, m);
-        }
-    }
-    *status = il_eigen_symmetric(simd, n, gram, lambda);
-    size_t k = 0;
-    double first = lambda[0] > 0 ? sqrt(lambda[0]) : 0;
-    while (!*status && k < rank && k < n && lambda[k] > 0 &&
-           sqrt(lambda[k]) > RANK_FLOOR * first) {
-        k++;
-    }
-    memset(map_m, 0, m * rank * sizeof *map_m);
-    for (size_t q = 0; q < k; q++) {
-        double value = sqrt(lambda[q]), power = sqrt(sqrt(value / first));
-        double *right = map_m + q * m; /* transposed for now: one vector a row */
-        for (size_t i = 0; i < n; i++) {
-            map_n[q * n + i] = gram[q * n + i] * power;
-            simd->axpy_f64(gram[q * n + i] * power / value, c + i * m, right, m);
-        }
-    }
-    return k;
-}
-
-/* map (k vectors of d, one a row) -> panels. */
-static float *pack_vectors(const struct il_simd *simd, const double *vectors, size_t d,
-                           size_t k)
-{
-    double *map = il_alloc(d * k, sizeof *map);
-    float *out = NULL;
-    if (map) {
-        for (size_t q = 0; q < k; q++) {
-            for (size_t i = 0; i < d; i++) {
-                map[i * k + q] = vectors[q * d + i];
-            }
-        }
-        out = il_map_pack(simd, map, d, k);
-    }
-    il_free(map);
-    return out;
-}
-
 /* variance^(-1/4) of every coordinate, as if none were below 10^-4 of the largest. */
 static void whitening(const struct il_side *side, double *scale)
 {
@@ -185,6 +136,7 @@ static void fit_task(void *context, size_t f, unsigned thread)
     struct start *s = context;
     size_t da = s->a->d, db = s->b->d, n = da < db ? da : db, m = da < db ? db : da;
     size_t rank = s->rank < n ? s->rank : n;
+    const struct il_svd_options svd = {.rank = rank, .floor = RANK_FLOOR, .quarter = 1};
     double *c = il_alloc_zero(n * m, sizeof *c);
     double *work = il_alloc(n * n + n, sizeof *work);
     double *left = il_alloc(n * rank, sizeof *left),
@@ -201,7 +153,8 @@ static void fit_task(void *context, size_t f, unsigned thread)
         whiten_cross(s, c);
     }
     if (!status) {
-        s->map_k[f] = svd_maps(s->frame->simd, n, m, c, rank, work, left, right, &status);
+        s->map_k[f] =
+            il_svd(s->frame->simd, n, m, c, &svd, work, left, right, NULL, &status);
     }
     if (!status && s->options->whiten) {
         scale_rows(left, s->map_k[f], n, s->scale[da >= db]);
@@ -209,9 +162,9 @@ static void fit_task(void *context, size_t f, unsigned thread)
     }
     if (!status && s->map_k[f]) {
         s->map_a[f] =
-            pack_vectors(s->frame->simd, da < db ? left : right, da, s->map_k[f]);
+            il_vectors_pack(s->frame->simd, da < db ? left : right, da, s->map_k[f]);
         s->map_b[f] =
-            pack_vectors(s->frame->simd, da < db ? right : left, db, s->map_k[f]);
+            il_vectors_pack(s->frame->simd, da < db ? right : left, db, s->map_k[f]);
         status = s->map_a[f] && s->map_b[f] ? IL_OK : IL_ENOMEM;
     }
     if (status) {
@@ -437,7 +390,7 @@ static enum il_status seed_signature(struct il_frame *frame, const struct il_sid
     }
     status =
         status ? status : il_ridge_solve(frame->simd, count, d, SEED_RIDGE, gram, rows);
-    map = status ? NULL : pack_vectors(frame->simd, rows, d, count);
+    map = status ? NULL : il_vectors_pack(frame->simd, rows, d, count);
     status = status ? status : map ? IL_OK : IL_ENOMEM;
     const struct il_part part = {side->x, d, map, count, 1};
     status = status ? status : il_map_rows(frame, &part, NULL, side->rows, out);
