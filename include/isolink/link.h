@@ -33,7 +33,12 @@ struct il_pair {
 enum il_method {
     IL_METHOD_GEH = 0, /**< cross-fitted maps, decoys, one acceptance at the end */
     IL_METHOD_GEH_PUBLISHED =
-        1 /**< distance signatures and accumulated votes, as published */
+        1, /**< distance signatures and accumulated votes, as published */
+    /* One fit on the seeds alone, then mutual nearest neighbours: */
+    IL_METHOD_PROCRUSTES = 2, /**< orthogonal map */
+    IL_METHOD_RIDGE = 3,      /**< ridge regression */
+    IL_METHOD_CCA = 4,        /**< regularised canonical correlation analysis */
+    IL_METHOD_CSLS = 5        /**< orthogonal map, CSLS in place of the cosine */
 };
 
 /** Where a link comes from. */
@@ -55,7 +60,8 @@ struct il_link {
     uint64_t a;       /**< row of side A */
     uint64_t b;       /**< row of side B */
     double posterior; /**< estimated probability that the link is right, 0..1; 1 for a
-                         seed */
+                         seed; of methods that estimate no precision what the seeds held
+                         back allow to say, the same for all links, rather too high */
     uint32_t votes; /**< views that proposed the pair without having been fitted on it */
     uint32_t opportunities; /**< views that could have proposed it */
     float margin; /**< score minus the better of the row's and the column's second best */
@@ -118,7 +124,8 @@ struct il_link_report {
     size_t seeds_tested; /**< seeds that were held out once */
     size_t seeds_found;  /**< of them linked by maps that never saw them */
     size_t links;        /**< accepted, without seeds */
-    double precision;    /**< estimated precision of the links */
+    double precision;    /**< estimated precision of the links; NaN: the method estimates
+                            none, the range is all that it knows */
     double precision_low, precision_high; /**< its range */
     double shared;                  /**< estimated number of documents on both sides */
     double shared_low, shared_high; /**< its range */
@@ -126,6 +133,10 @@ struct il_link_report {
     double decoy_rate; /**< share of rows without partner that would be linked anyway */
     double agreement;  /**< share of pairs on which independent starts agree */
     double threshold;  /**< lowest posterior accepted */
+    double fit_error;  /**< root mean square distance of the seeds' images from their
+                          partners, all of length 1; NaN: not known to the method */
+    double fit_bound;  /**< what it is at most, by the inner products of the seeds on
+                          either side; NaN: not known, or above 2,048 seeds */
     unsigned rounds;   /**< rounds run */
     int local;         /**< 1: the local scope was taken */
     int refused;       /**< 1: no bootstrap is possible, `why` says so */

@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -115,8 +116,15 @@ static void put_seeds(FILE *stream, const struct il_outcome *out)
 
 static void put_estimates(FILE *stream, const struct il_link_report *report)
 {
-    fprintf(stream, "%-11s %.3f estimated (%.3f to %.3f)\n", "precision",
-            report->precision, report->precision_low, report->precision_high);
+    if (isfinite(report->precision)) {
+        fprintf(stream, "%-11s %.3f estimated (%.3f to %.3f)\n", "precision",
+                report->precision, report->precision_low, report->precision_high);
+    } else {
+        fprintf(stream,
+                "%-11s not estimated by this method; by the seeds held out at most about "
+                "%.3f\n",
+                "precision", report->precision_high);
+    }
     /* The published method does not estimate what is shared. */
     if (report->shared > 0.0) {
         fprintf(stream, "%-11s %.3f estimated\n", "recall", report->recall);
@@ -124,6 +132,15 @@ static void put_estimates(FILE *stream, const struct il_link_report *report)
                 "shared", il_grouped(rounded(report->shared)).text,
                 il_grouped(rounded(report->shared_low)).text,
                 il_grouped(rounded(report->shared_high)).text);
+    }
+    if (isfinite(report->fit_error)) {
+        fprintf(stream,
+                "%-11s the seeds' images are %.3f from their partners, root mean square",
+                "fit", report->fit_error);
+        if (isfinite(report->fit_bound)) {
+            fprintf(stream, "; bound %.3f", report->fit_bound);
+        }
+        fputc('\n', stream);
     }
 }
 

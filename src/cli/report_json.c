@@ -122,6 +122,8 @@ char *il_report_link_json(const struct il_outcome *out)
     if (object != NULL) {
         json_object_set_new(object, "decoy_rate", il_json_number(report->decoy_rate));
         json_object_set_new(object, "agreement", il_json_number(report->agreement));
+        json_object_set_new(object, "fit_error", il_json_number(report->fit_error));
+        json_object_set_new(object, "fit_bound", il_json_number(report->fit_bound));
         json_object_set_new(object, "rounds", il_json_whole(report->rounds));
         json_object_set_new(object, "scope",
                             il_json_text(report->local ? "local" : "global"));

@@ -13,6 +13,22 @@ static const struct il_method_row table[] = {
      .sides = {IL_COLUMNS_MAX, 0, 0},
      .trials = 1,
      .run = il_geh_published},
+    {.method = IL_METHOD_PROCRUSTES,
+     .name = "procrustes",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .run = il_procrustes},
+    {.method = IL_METHOD_RIDGE,
+     .name = "ridge",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .run = il_ridge},
+    {.method = IL_METHOD_CCA,
+     .name = "cca",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .run = il_cca},
+    {.method = IL_METHOD_CSLS,
+     .name = "csls",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .run = il_csls},
 };
 
 const struct il_method_row *il_method_find(enum il_method method)

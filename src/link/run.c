@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One linking run: checks the arguments, prepares the sides, calls the method, sorts the
  * links. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,6 +315,7 @@ static enum il_status link_run(struct il_linking **out, struct il_model **model,
                         : IL_ENOMEM;
     if (!status) {
         run.result->report.method = config->method;
+        run.result->report.fit_error = run.result->report.fit_bound = NAN;
         run.result->report.rows_a = a->rows;
         run.result->report.rows_b = b->rows;
         status = run_method(&run, a, b);

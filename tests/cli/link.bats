@@ -126,6 +126,23 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
     json_has report.json method '"geh-published"'
 }
 
+@test "methods of the seeds alone do not estimate the precision; null in JSON" {
+    for method in procrustes ridge cca csls; do
+        link_pair good --method "$method" --json=report.json 2> report.txt
+        json_ok report.json
+        json_has report.json method "\"$method\""
+        json_has report.json precision null
+        json_has report.json tested 15
+        contains "$(cat report.txt)" "not estimated by this method" "15 tested"
+        [ "$(count_origin links.csv seed)" -eq 15 ]
+        [ "$(count_origin links.csv link)" -gt 0 ]
+    done
+    json_has report.json fit_error "0[.][0-9]*"
+    contains "$(cat report.txt)" "fit  " "bound"
+    link_pair good -q --min-posterior 1 --method cca
+    only_seeds links.csv 15
+}
+
 @test "other formats give the links of the .npy files" {
     link_pair good -q
     for format in fvecs fbin; do

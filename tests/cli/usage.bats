@@ -105,7 +105,9 @@ usage() {
 }
 
 @test "words are checked and listed" {
-    usage "'--method' wants geh or geh-published, got 'hash'" -- link a b --method hash
+    usage "'--method' wants geh, geh-published, procrustes" "got 'hash'" -- \
+        link a b --method hash
+    usage "did you mean 'procrustes'?" -- link a b --method procrustse
     usage "'--weighting' wants none or gauss" -- link a b --weighting gaus
     usage "'--weighting gauss' belongs to '--method geh-published'" -- \
         link a b --seeds s --weighting gauss
