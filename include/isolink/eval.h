@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include <isolink/link.h>
+#include <isolink/matrix.h>
 #include <isolink/status.h>
 
 #ifdef __cplusplus
@@ -30,6 +32,8 @@ struct il_eval {
     double precision;      /**< right / links; 0 when there are none */
     double recall;         /**< right / truth; 0 when there is none */
     double f1;             /**< harmonic mean; 0 when both are 0 */
+    double f1_best; /**< largest F1 of the first links, in the order listed: where they
+                       stand best first, that of the best threshold in retrospect */
     double precision_expected; /**< mean posterior of the links */
     double ece; /**< expected calibration error: sum over bins of links/all |right/links -
                    mean posterior| */
@@ -52,6 +56,17 @@ struct il_eval {
  */
 IL_API IL_MUST_CHECK enum il_status
 il_eval_files(struct il_eval *out, const char *links_path, const char *truth_path,
+              const char *seeds_path, struct il_error *error);
+
+/**
+ * The same for links of a run: their ids are those of the rows.
+ * \param links  count of them, as il_link_links gives them: best first; borrowed
+ * \param a, b   ids of the sides' rows; borrowed for the call
+ * Everything else as il_eval_files.
+ */
+IL_API IL_MUST_CHECK enum il_status
+il_eval_links(struct il_eval *out, const struct il_link *links, size_t count,
+              const struct il_ids *a, const struct il_ids *b, const char *truth_path,
               const char *seeds_path, struct il_error *error);
 
 #ifdef __cplusplus

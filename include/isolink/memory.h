@@ -65,6 +65,14 @@ IL_API void *il_memory_get(size_t count, size_t size);
 /** Accepts NULL. Any thread. */
 IL_API void il_memory_give(void *block);
 
+/**
+ * Starts the measure of the largest resident memory anew (ru_maxrss of getrusage, VmHWM
+ * of Linux), after giving back to the system what was freed: then it tells what came
+ * since. \return 1; 0 where the system cannot, and the measure goes on as it was. Any
+ * thread.
+ */
+IL_API int il_memory_measure(void);
+
 /** What a limit has cost so far. All 0 without one. */
 struct il_memory_use {
     uint64_t limit_bytes;

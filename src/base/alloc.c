@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 /* One cache line, and the width of the widest vector register. The padding lets a kernel
    read a whole register at the end of a block. */
 #define BLOCK_ALIGN ((size_t)64)
@@ -148,4 +152,11 @@ void il_free(void *block)
         return;
     }
     free(block);
+}
+
+void il_trim(void)
+{
+#ifdef __GLIBC__
+    (void)malloc_trim(0);
+#endif
 }

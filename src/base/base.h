@@ -74,6 +74,8 @@ void il_large_look(void);
  * thread. \return 0: nothing was copied, as the block is no large one: use it directly */
 int il_large_gather(const void *block, size_t row_bytes, const uint32_t *rows,
                     size_t count, void *out);
+/** Gives freed memory back to the system, as far as the C library can. */
+void il_trim(void);
 /** memset to 0, of any length. */
 void il_clear(void *block, size_t bytes);
 

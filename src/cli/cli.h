@@ -27,6 +27,7 @@ enum il_exit {
 int il_cmd_link(int argc, char **argv);
 int il_cmd_eval(int argc, char **argv);
 int il_cmd_doctor(int argc, char **argv);
+int il_cmd_compare(int argc, char **argv);
 int il_cmd_bench(int argc, char **argv);
 int il_cmd_import(int argc, char **argv);
 int il_cmd_export(int argc, char **argv);

@@ -31,6 +31,7 @@ static const char help[] =
     "  link       links of two sides, each with the probability that it is right\n"
     "  eval       precision, recall, F1 and reliability of links against the truth\n"
     "  doctor     shapes, bad rows, hubness; go, doubtful or no-go\n"
+    "  compare    the methods side by side on one pair of sides\n"
     "  bench      speed of this machine, and of the kernels as shares of its limits\n"
     "  import     rows of a file become a store, or more rows of one\n"
     "  export     rows of a store become a .npy, .fvecs or .jsonl file\n"
@@ -57,11 +58,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"link", il_cmd_link},     {"eval", il_cmd_eval},       {"doctor", il_cmd_doctor},
-    {"bench", il_cmd_bench},   {"import", il_cmd_import},   {"export", il_cmd_export},
-    {"info", il_cmd_info},     {"verify", il_cmd_verify},   {"get", il_cmd_get},
-    {"rm", il_cmd_rm},         {"compact", il_cmd_compact}, {"tail", il_cmd_tail},
-    {"status", il_cmd_status}, {"links", il_cmd_links},     {"replay", il_cmd_replay},
+    {"link", il_cmd_link},       {"eval", il_cmd_eval},     {"doctor", il_cmd_doctor},
+    {"compare", il_cmd_compare}, {"bench", il_cmd_bench},   {"import", il_cmd_import},
+    {"export", il_cmd_export},   {"info", il_cmd_info},     {"verify", il_cmd_verify},
+    {"get", il_cmd_get},         {"rm", il_cmd_rm},         {"compact", il_cmd_compact},
+    {"tail", il_cmd_tail},       {"status", il_cmd_status}, {"links", il_cmd_links},
+    {"replay", il_cmd_replay},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

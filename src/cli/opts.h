@@ -71,7 +71,9 @@ enum il_opt {
     IL_OPT_PROGRESS,
     IL_OPT_SINCE,
     IL_OPT_UNTIL,
-    IL_OPT_FOLLOW
+    IL_OPT_FOLLOW,
+    IL_OPT_TRUTH,
+    IL_OPT_METHODS
 };
 
 /**

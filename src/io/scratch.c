@@ -425,3 +425,15 @@ void il_memory_unlimit(void)
     close_scratch();
     limit.active = 0;
 }
+
+int il_memory_measure(void)
+{
+    int fd = il_sys_open(AT_FDCWD, "/proc/self/clear_refs", O_WRONLY | O_CLOEXEC, 0);
+    il_trim();
+    if (fd < 0) {
+        return 0;
+    }
+    int done = il_sys_write_all(fd, "5", 1) == 0;
+    close(fd);
+    return done;
+}

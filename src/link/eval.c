@@ -113,11 +113,11 @@ static int set_add(struct pair_set *set, uint64_t key)
     return 1;
 }
 
-static uint64_t key_of(struct judging *j, const struct il_table *t)
+static uint64_t key_of(struct judging *j, const struct il_csv_field *a,
+                       const struct il_csv_field *b)
 {
-    uint64_t a = names_add(&j->a, &t->field[t->a]);
-    uint64_t b = names_add(&j->b, &t->field[t->b]);
-    return a << 32 | b;
+    uint64_t first = names_add(&j->a, a), second = names_add(&j->b, b);
+    return first << 32 | second;
 }
 
 static void mark_seed(struct judging *j, uint64_t key)
@@ -193,7 +193,7 @@ static enum il_status read_seeds(struct judging *j, struct il_table *t,
         enum il_status status = il_table_next(t, &more, error);
         if (status != IL_OK || !more)
             return status;
-        mark_seed(j, key_of(j, t));
+        mark_seed(j, key_of(j, &t->field[t->a], &t->field[t->b]));
     }
 }
 
@@ -205,7 +205,7 @@ static enum il_status read_truth(struct judging *j, struct il_table *t,
         enum il_status status = il_table_next(t, &more, error);
         if (status != IL_OK || !more)
             return status;
-        j->truth_key[j->truth_count++] = key_of(j, t);
+        j->truth_key[j->truth_count++] = key_of(j, &t->field[t->a], &t->field[t->b]);
     }
 }
 
@@ -218,7 +218,7 @@ static enum il_status read_links(struct judging *j, struct il_eval *out,
         enum il_status status = il_table_next(t, &more, error);
         if (status != IL_OK || !more)
             return status;
-        struct line line = {.key = key_of(j, t)};
+        struct line line = {.key = key_of(j, &t->field[t->a], &t->field[t->b])};
         if (t->origin < IL_TABLE_COLUMNS && il_csv_is(&t->field[t->origin], "seed")) {
             mark_seed(j, line.key);
             out->seeds_left_out++;
@@ -233,6 +233,32 @@ static enum il_status read_links(struct judging *j, struct il_eval *out,
                 t->line, il_printable(shown, sizeof(shown), field->text, field->bytes));
         }
         j->link[j->link_count++] = line;
+    }
+}
+
+/* Links to judge: a file, or those of a run with the ids of its rows. */
+struct links {
+    struct il_table *file;
+    const struct il_link *link;
+    size_t count;
+    const struct il_ids *a, *b;
+};
+
+static void take_links(struct judging *j, struct il_eval *out, const struct links *links)
+{
+    out->posterior_known = 1;
+    for (size_t i = 0; i < links->count; i++) {
+        const struct il_link *link = &links->link[i];
+        const char *a = il_ids_text(links->a, (size_t)link->a);
+        const char *b = il_ids_text(links->b, (size_t)link->b);
+        const struct il_csv_field field_a = {a, strlen(a)}, field_b = {b, strlen(b)};
+        struct line line = {key_of(j, &field_a, &field_b), link->posterior};
+        if (link->origin == IL_ORIGIN_SEED) {
+            mark_seed(j, line.key);
+            out->seeds_left_out++;
+        } else {
+            j->link[j->link_count++] = line;
+        }
     }
 }
 
@@ -269,6 +295,8 @@ static void judge(struct judging *j, struct il_eval *out)
         int right = j->truth.slot[set_find(&j->truth, line->key)] == line->key;
         out->links++;
         out->right += (size_t)right;
+        double f1 = 2 * (double)out->right / (double)(out->links + out->truth);
+        out->f1_best = f1 > out->f1_best ? f1 : out->f1_best;
         if (out->posterior_known)
             count_in_bin(out, line->posterior, right);
     }
@@ -320,22 +348,14 @@ static void close_judging(struct judging *j)
     il_free(j->truth_key);
 }
 
-enum il_status il_eval_files(struct il_eval *out, const char *links_path,
-                             const char *truth_path, const char *seeds_path,
-                             struct il_error *error)
+/* Judges the links that `links` adds, a number of most_links at most. */
+static enum il_status judge_paths(struct il_eval *out, struct links *links,
+                                  size_t most_links, const char *truth_path,
+                                  const char *seeds_path, struct il_error *error)
 {
-    struct il_table links = {0}, truth = {0}, seeds = {0};
+    struct il_table truth = {0}, seeds = {0};
     struct judging j = {0};
-    *out = (struct il_eval){0};
-    for (size_t i = 0; i < IL_EVAL_BINS; i++) {
-        out->bin[i].low = (double)i / IL_EVAL_BINS;
-        out->bin[i].high = (double)(i + 1) / IL_EVAL_BINS;
-    }
-    /* A links file of more than two columns says by its header which is the posterior. */
-    enum il_status status = il_table_open(&links, links_path, 3, error);
-    if (status != IL_OK)
-        goto out;
-    status = il_table_open(&truth, truth_path, SIZE_MAX, error);
+    enum il_status status = il_table_open(&truth, truth_path, SIZE_MAX, error);
     if (status != IL_OK)
         goto out;
     if (seeds_path) {
@@ -343,7 +363,7 @@ enum il_status il_eval_files(struct il_eval *out, const char *links_path,
         if (status != IL_OK)
             goto out;
     }
-    status = open_judging(&j, links.rows_max, truth.rows_max, seeds.rows_max, error);
+    status = open_judging(&j, most_links, truth.rows_max, seeds.rows_max, error);
     if (status != IL_OK)
         goto out;
     if (seeds_path) {
@@ -351,7 +371,10 @@ enum il_status il_eval_files(struct il_eval *out, const char *links_path,
         if (status != IL_OK)
             goto out;
     }
-    status = read_links(&j, out, &links, error);
+    if (links->file)
+        status = read_links(&j, out, links->file, error);
+    else
+        take_links(&j, out, links);
     if (status != IL_OK)
         goto out;
     status = read_truth(&j, &truth, error);
@@ -363,6 +386,39 @@ out:
     close_judging(&j);
     il_table_close(&seeds);
     il_table_close(&truth);
-    il_table_close(&links);
     return status;
+}
+
+static void begin(struct il_eval *out)
+{
+    *out = (struct il_eval){0};
+    for (size_t i = 0; i < IL_EVAL_BINS; i++) {
+        out->bin[i].low = (double)i / IL_EVAL_BINS;
+        out->bin[i].high = (double)(i + 1) / IL_EVAL_BINS;
+    }
+}
+
+enum il_status il_eval_files(struct il_eval *out, const char *links_path,
+                             const char *truth_path, const char *seeds_path,
+                             struct il_error *error)
+{
+    struct il_table file = {0};
+    struct links links = {.file = &file};
+    begin(out);
+    /* A links file of more than two columns says by its header which is the posterior. */
+    enum il_status status = il_table_open(&file, links_path, 3, error);
+    if (status == IL_OK)
+        status = judge_paths(out, &links, file.rows_max, truth_path, seeds_path, error);
+    il_table_close(&file);
+    return status;
+}
+
+enum il_status il_eval_links(struct il_eval *out, const struct il_link *links,
+                             size_t count, const struct il_ids *a, const struct il_ids *b,
+                             const char *truth_path, const char *seeds_path,
+                             struct il_error *error)
+{
+    struct links given = {.link = links, .count = count, .a = a, .b = b};
+    begin(out);
+    return judge_paths(out, &given, count, truth_path, seeds_path, error);
 }

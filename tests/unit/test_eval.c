@@ -232,6 +232,52 @@ static void no_memory_leaks_nothing(void **state)
     assert_int_equal(unit_starve(judge_some, paths), 13);
 }
 
+/* The links of a run give what their file gives; the best F1 is that of a prefix. */
+static void links_of_a_run(void **state)
+{
+    (void)state;
+    struct il_ids *ids = NULL;
+    const struct il_link link[] = {
+        {.a = 9, .b = 9, .posterior = 1, .origin = IL_ORIGIN_SEED},
+        {.a = 1, .b = 1, .posterior = 0.9, .origin = IL_ORIGIN_LINK},
+        {.a = 2, .b = 2, .posterior = 0.8, .origin = IL_ORIGIN_LINK},
+        {.a = 3, .b = 4, .posterior = 0.7, .origin = IL_ORIGIN_LINK},
+        {.a = 5, .b = 7, .posterior = 0.6, .origin = IL_ORIGIN_LINK},
+        {.a = 0, .b = 8, .posterior = 0.5, .origin = IL_ORIGIN_LINK},
+    };
+    const char *text = "a_id,b_id,posterior,origin\n9,9,1,seed\n1,1,0.9,link\n"
+                       "2,2,0.8,link\n3,4,0.7,link\n5,7,0.6,link\n0,8,0.5,link\n";
+    const char *truth = "9,9\n0,0\n1,1\n2,2\n3,3\n", *seeds = "9,9\n0,0\n";
+    struct il_eval of_file = judge(text, truth, seeds), e;
+    struct il_error error = {{0}};
+    assert_int_equal(il_ids_number(&ids, 10), IL_OK);
+    assert_int_equal(il_eval_links(&e, link, 6, ids, ids, unit_text("truth", truth),
+                                   unit_text("seeds", seeds), &error),
+                     IL_OK);
+    assert_int_equal(e.links, 4);
+    assert_int_equal(e.truth, 3);
+    assert_int_equal(e.right, 2);
+    assert_int_equal(e.seeds_left_out, 2);
+    NEAR(e.f1, 4.0 / 7);
+    NEAR(e.f1_best, 4.0 / 5); /* the first two links */
+    assert_true(e.posterior_known == 1 && of_file.posterior_known == 1);
+    NEAR(e.f1 - of_file.f1, 0);
+    NEAR(e.f1_best - of_file.f1_best, 0);
+    NEAR(e.ece - of_file.ece, 0);
+    NEAR(e.precision_expected - of_file.precision_expected, 0);
+    assert_int_equal(e.seeds_left_out, of_file.seeds_left_out);
+    /* No links at all, and a truth that is not there. */
+    assert_int_equal(
+        il_eval_links(&e, NULL, 0, ids, ids, unit_text("truth", truth), NULL, &error),
+        IL_OK);
+    assert_true(e.links == 0 && e.truth == 5 && e.f1 == 0 && e.f1_best == 0);
+    assert_int_equal(
+        il_eval_links(&e, link, 6, ids, ids, unit_path("none.csv"), NULL, &error),
+        IL_EIO);
+    unit_says(&error, "none.csv");
+    il_ids_close(&ids);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +292,7 @@ int main(void)
         cmocka_unit_test(broken_files_are_refused),
         cmocka_unit_test(many_pairs_are_judged),
         cmocka_unit_test(no_memory_leaks_nothing),
+        cmocka_unit_test(links_of_a_run),
     };
     return cmocka_run_group_tests(tests, unit_setup, unit_teardown);
 }

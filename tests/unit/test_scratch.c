@@ -3,6 +3,7 @@
 #include <isolink/memory.h>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "src/base/base.h"
 #include "src/io/dir.h"
@@ -317,6 +318,30 @@ static void more_than_the_disk_is_refused(void **state)
     il_memory_unlimit();
 }
 
+/* Where the system can, the peak of earlier work is forgotten. */
+static void the_peak_is_measured_anew(void **state)
+{
+    (void)state;
+    struct rusage before, after;
+    unsigned char *block = il_alloc(300 * MIB, 1);
+    assert_non_null(block);
+    memset(block, 1, 300 * MIB);
+    il_free(block);
+    assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+    unit_fail_io(1, IL_IO_OPEN, EACCES, 0);
+    assert_int_equal(il_memory_measure(), 0);
+    unit_fail_io(1, IL_IO_WRITE, EIO, 0);
+    assert_int_equal(il_memory_measure(), 0);
+    unit_no_faults();
+    int can = il_memory_measure();
+    assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+#ifndef SANITIZED /* they keep what is freed */
+    if (can)
+        assert_true(after.ru_maxrss < before.ru_maxrss - 200 * 1024);
+#endif
+    (void)can;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(the_least_limit_has_room),
         cmocka_unit_test(a_full_disk_is_no_memory),
         cmocka_unit_test(more_than_the_disk_is_refused),
+        cmocka_unit_test(the_peak_is_measured_anew),
     };
     return cmocka_run_group_tests_name("scratch", tests, unit_setup, unit_teardown);
 }
