@@ -38,7 +38,9 @@ enum il_method {
     IL_METHOD_PROCRUSTES = 2, /**< orthogonal map */
     IL_METHOD_RIDGE = 3,      /**< ridge regression */
     IL_METHOD_CCA = 4,        /**< regularised canonical correlation analysis */
-    IL_METHOD_CSLS = 5        /**< orthogonal map, CSLS in place of the cosine */
+    IL_METHOD_CSLS = 5,       /**< orthogonal map, CSLS in place of the cosine */
+    IL_METHOD_MLP = 6,        /**< network of one hidden layer */
+    IL_METHOD_RELATIVE = 7    /**< cosines to the seeds as coordinates */
 };
 
 /** Where a link comes from. */

@@ -117,7 +117,8 @@ enum il_purpose {
     IL_FOR_PARTITION = 6,
     IL_FOR_NULL = 7,
     IL_FOR_LOCAL = 8,
-    IL_FOR_LANDMARKS = 9
+    IL_FOR_LANDMARKS = 9,
+    IL_FOR_WEIGHTS = 10
 };
 struct il_rng il_rng_make(uint64_t seed, uint64_t round, uint64_t view,
                           enum il_purpose purpose);

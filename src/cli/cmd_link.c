@@ -38,7 +38,7 @@ static const char help[] =
     "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
     "  --min-posterior P     keep links of at least this posterior, 0..1   [best F1]\n"
     "  --method METHOD       geh, or to compare with it geh-published, procrustes,\n"
-    "                        ridge, cca or csls                                [geh]\n"
+    "                        ridge, cca, csls, mlp or relative                 [geh]\n"
     "  --weighting W         none or gauss; geh-published only                [none]\n"
     "  --views N             views of a round, 2 to 64            [the method's own]\n"
     "  --views global|local  every row of A meets every row of B, or only those of its\n"

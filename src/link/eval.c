@@ -327,14 +327,18 @@ static enum il_status open_judging(struct judging *j, size_t links, size_t truth
 {
     size_t lines = 0;
     if (il_add_bytes(links, truth, &lines) != IL_OK ||
-        il_add_bytes(lines, seeds, &lines) != IL_OK || lines > NAMES_MAX)
-        return il_fail(error, IL_ELIMIT, "more than %zu lines in all", NAMES_MAX);
+        il_add_bytes(lines, seeds, &lines) != IL_OK || lines > NAMES_MAX) {
+        (void)il_fail(error, IL_ELIMIT, "more than %zu lines in all", NAMES_MAX);
+        return IL_ELIMIT;
+    }
     j->link = il_alloc(links, sizeof(*j->link));
     j->truth_key = il_alloc(truth, sizeof(*j->truth_key));
     if (!j->link || !j->truth_key || names_open(&j->a, lines) != IL_OK ||
         names_open(&j->b, lines) != IL_OK || set_open(&j->truth, truth) != IL_OK ||
-        set_open(&j->links, links) != IL_OK)
-        return il_fail(error, IL_ENOMEM, "no memory for %zu pairs", lines);
+        set_open(&j->links, links) != IL_OK) {
+        (void)il_fail(error, IL_ENOMEM, "no memory for %zu pairs", lines);
+        return IL_ENOMEM;
+    }
     return IL_OK;
 }
 

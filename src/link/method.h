@@ -69,8 +69,8 @@ IL_MUST_CHECK enum il_status il_geh_published(struct il_method_job *job,
                                               const struct il_side *b);
 
 /* Fitted on the seeds alone, see seeded.h; each is described in its method_NAME.c. The
-   sides are centred and rotated. */
-il_method_fn il_procrustes, il_ridge, il_cca, il_csls;
+   sides are centred and rotated, but for relative, which takes them as they are. */
+il_method_fn il_procrustes, il_ridge, il_cca, il_csls, il_mlp, il_relative;
 
 /* Appends a stage to the report; a name that is the last one's is added to it. */
 void il_stage_add(struct il_method_job *job, const char *name, double since_seconds,

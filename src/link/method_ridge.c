@@ -92,12 +92,13 @@ static double choose_lambda(const struct fit *f)
         trace += f->values[j];
     }
     double tried = trace / (double)rank / (double)(1 << STEPS);
-    for (int e = -STEPS; e <= STEPS && tried > 0; e++, tried *= 2) {
+    for (int e = -STEPS; e <= STEPS && tried > 0; e++) {
         double now = cross_validation(f, tried);
         if (now < best) {
             best = now;
             lambda = tried;
         }
+        tried *= 2;
     }
     return lambda;
 }

@@ -29,6 +29,14 @@ static const struct il_method_row table[] = {
      .name = "csls",
      .sides = {IL_COLUMNS_MAX, 1, 1},
      .run = il_csls},
+    {.method = IL_METHOD_MLP,
+     .name = "mlp",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .run = il_mlp},
+    {.method = IL_METHOD_RELATIVE,
+     .name = "relative",
+     .sides = {IL_COLUMNS_MAX, 0, 0},
+     .run = il_relative},
 };
 
 const struct il_method_row *il_method_find(enum il_method method)

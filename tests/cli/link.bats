@@ -127,7 +127,7 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
 }
 
 @test "methods of the seeds alone do not estimate the precision; null in JSON" {
-    for method in procrustes ridge cca csls; do
+    for method in mlp relative ridge cca procrustes csls; do
         link_pair good --method "$method" --json=report.json 2> report.txt
         json_ok report.json
         json_has report.json method "\"$method\""
