@@ -69,7 +69,7 @@ IL_MUST_CHECK enum il_status il_geh_published(struct il_method_job *job,
                                               const struct il_side *b);
 
 /* Fitted on the seeds alone, see seeded.h; each is described in its method_NAME.c. The
-   sides are centred and rotated, but for relative, which takes them as they are. */
+   sides are centred and, but for relative, rotated. */
 il_method_fn il_procrustes, il_ridge, il_cca, il_csls, il_mlp, il_relative;
 
 /* Appends a stage to the report; a name that is the last one's is added to it. */

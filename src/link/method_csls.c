@@ -3,7 +3,7 @@
  * `csls`: the orthogonal map of `procrustes`, and cross-domain similarity local scaling
  * in place of the cosine: CSLS(x W, y) = 2 cos(x W, y) - r(x W) - r(y), where r is the
  * mean cosine of a row to its 10 nearest rows of the other side (Conneau et al. 2018,
- * "Word Translation Without Parallel Data", arXiv 1710.04087, equations 1 and 2). It
+ * "Word Translation Without Parallel Data", arXiv 1710.04087, section 2.3). It
  * takes from hubs, rows that are near to everything, what they have too much.
  */
 #include "src/link/seeded.h"

@@ -159,18 +159,6 @@ static enum il_status train(struct net *t, struct il_frame *frame,
     return IL_OK;
 }
 
-/* 1: a network has nothing to learn from, as the seeds' rows of A are all 0. */
-static int all_zero(const struct il_simd *simd, const struct il_side *a,
-                    const struct il_anchor *seeds, size_t count)
-{
-    float largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        float own = simd->abs_max_f32(a->x + seeds[i].a * a->d, a->d);
-        largest = own > largest ? own : largest;
-    }
-    return !(largest > 0);
-}
-
 /* out (rows x k) = the layer's weights (k x d) times every row, plus its offset. */
 static enum il_status layer(struct il_frame *frame, const float *x, size_t rows, size_t d,
                             const float *weight, const float *offset, size_t k, int relu,
@@ -206,9 +194,6 @@ static enum il_status embed(struct il_frame *frame, const struct il_side *a,
     float *hidden = il_alloc(a->rows * HIDDEN, sizeof *hidden);
     enum il_status status = net_open(&net, frame, a->d, b->d);
     status = hidden ? status : IL_ENOMEM;
-    if (!status && all_zero(frame->simd, a, seeds, count)) {
-        status = IL_EBOOTSTRAP;
-    }
     status = status ? status : il_space_take(space, 0, a->rows, b->d);
     space->x[1] = b->x;
     status = status ? status : train(&net, frame, a, b, seeds, count);

@@ -35,7 +35,7 @@ static const struct il_method_row table[] = {
      .run = il_mlp},
     {.method = IL_METHOD_RELATIVE,
      .name = "relative",
-     .sides = {IL_COLUMNS_MAX, 0, 0},
+     .sides = {IL_COLUMNS_MAX, 1, 0},
      .run = il_relative},
 };
 

@@ -139,10 +139,27 @@ static enum il_status match(struct run *r, const struct il_space *space, int sid
     return status;
 }
 
+/* 1: the rows of these seeds are all 0 on a side, and no method learns from them. */
+static int all_zero(const struct run *r, const struct il_anchor *seeds, size_t count,
+                    int side)
+{
+    const struct il_side *s = r->side[side];
+    float largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t row = side ? seeds[i].b : seeds[i].a;
+        float own = r->frame->simd->abs_max_f32(s->x + row * s->d, s->d);
+        largest = own > largest ? own : largest;
+    }
+    return !(largest > 0);
+}
+
 /* The space of some seeds and, with CSLS, the radii in it; no lists yet. */
 static enum il_status space_open(struct run *r, const struct il_anchor *seeds,
                                  size_t count, struct il_space *space)
 {
+    if (all_zero(r, seeds, count, 0) || all_zero(r, seeds, count, 1)) {
+        return IL_EBOOTSTRAP;
+    }
     enum il_status status =
         r->options->embed(r->frame, r->side[0], r->side[1], seeds, count, space);
     for (int side = 0; side < 2 && !status; side++) {

@@ -22,8 +22,8 @@ void il_space_free(struct il_space *space);
 
 /*
  * Brings both sides into one space, knowing these pairs (at least 2) alone. space is
- * empty, and left for il_space_free also on failure. IL_EBOOTSTRAP: the pairs say
- * nothing, as their rows are all 0.
+ * empty, and left for il_space_free also on failure. Not all rows of the seeds are 0, on
+ * either side. IL_EBOOTSTRAP: the pairs say nothing all the same.
  */
 typedef enum il_status il_embed_fn(struct il_frame *frame, const struct il_side *a,
                                    const struct il_side *b, const struct il_anchor *seeds,
