@@ -135,6 +135,15 @@ static int load(struct run *run)
 {
     struct il_error error = {""};
     enum il_status status = IL_OK;
+    int streams = 0;
+
+    for (unsigned side = 0; side < run->many->sides; side++) {
+        streams += strcmp(run->many->side[side], "-") == 0;
+    }
+    if (streams > 1) {
+        il_say(run->command, "only one of the sides can be standard input");
+        return IL_EXIT_USAGE;
+    }
 
     for (unsigned side = 0; side < run->many->sides && status == IL_OK; side++) {
         status = load_side(run, side, &error);

@@ -78,6 +78,8 @@ f1() {
     contains "$stderr" "'-o -' is for two sides"
     run -2 --separate-stderr link_three --a-ids x
     contains "$stderr" "'--a-ids' and '--b-ids' are for two sides"
+    run -2 --separate-stderr "$ISOLINK" link "$dir/a.npy" - - --seeds "$dir/seeds.csv"
+    contains "$stderr" "only one of the sides"
     run -3 --separate-stderr "$ISOLINK" link "$dir/a.npy" "$dir/b.npy" "$dir/none.npy" \
         --seeds "$dir/seeds.csv"
     contains "$stderr" none.npy
