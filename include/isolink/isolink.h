@@ -9,9 +9,11 @@
 #include <isolink/doctor.h>
 #include <isolink/eval.h>
 #include <isolink/link.h>
+#include <isolink/map.h>
 #include <isolink/matrix.h>
 #include <isolink/memory.h>
 #include <isolink/pairs.h>
+#include <isolink/search.h>
 #include <isolink/seeds.h>
 #include <isolink/source.h>
 #include <isolink/status.h>

@@ -54,6 +54,20 @@ il_pairs_load_named(struct il_pair **out, size_t *count, const char *path,
 IL_API void il_pairs_free(struct il_pair *pairs);
 
 /**
+ * Reads links as il_links_write writes them: as il_pairs_load, and of the columns that
+ * the header names posterior (1 without one) and origin; the other fields are 0. \param
+ * out  receives the links, in file order; given to the caller (il_links_free) \return as
+ * il_pairs_load; IL_EFORMAT also for a posterior that is no number from 0 to 1
+ */
+IL_API IL_MUST_CHECK enum il_status
+il_links_load(struct il_link **out, size_t *count, const char *path,
+              const struct il_ids *a, const struct il_ids *b,
+              struct il_pairs_notes *notes, struct il_error *error);
+
+/** Frees what il_links_load gave; accepts NULL. */
+IL_API void il_links_free(struct il_link *links);
+
+/**
  * Writes links as CSV: header
  * a_id,b_id,posterior,votes,opportunities,margin,round,origin, then one line a link in
  * the order given.

@@ -31,6 +31,12 @@ IL_API IL_MUST_CHECK enum il_status il_side_load(struct il_vectors **out,
                                                  const char *path, enum il_io io,
                                                  struct il_error *error);
 
+/** The same, but rows of a store come with all coordinates, brought back through the
+ * basis where it has one: for what is done in the space of the model itself. */
+IL_API IL_MUST_CHECK enum il_status il_side_load_whole(struct il_vectors **out,
+                                                       const char *path, enum il_io io,
+                                                       struct il_error *error);
+
 /** What the rows of a side were stored as: an enum il_codec, or 0 when they came from a
  * file. Any thread. */
 IL_API int il_side_codec(const struct il_vectors *side);

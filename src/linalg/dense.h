@@ -60,4 +60,18 @@ size_t il_svd(const struct il_simd *simd, size_t n, size_t m, const double *c,
               const struct il_svd_options *options, double *work, double *left,
               double *right, double *values, enum il_status *status);
 
+/**
+ * The partial isometry next to a matrix: W = U V', C = U S V', over the singular values
+ * above 1e-6 of the largest; the W of largest tr(W'C) (Schoenemann 1966).
+ *
+ * \param c     n x m
+ * \param w     n x m; written
+ * \param rank  receives the number of singular values taken
+ * \return IL_OK; IL_ENOMEM; IL_EARG when the input is not finite
+ * Cost O((n + m)^3). One thread.
+ */
+IL_MUST_CHECK enum il_status il_polar_factor(const struct il_simd *simd, size_t n,
+                                             size_t m, const double *c, double *w,
+                                             size_t *rank);
+
 #endif

@@ -72,25 +72,25 @@ static int compare_u64(const void *x, const void *y)
     return (a > b) - (a < b);
 }
 
-enum il_status il_check_seeds(const struct il_pair *seeds, size_t count,
+enum il_status il_check_pairs(const char *what, const struct il_pair *pairs, size_t count,
                               const struct il_matrix *a, const struct il_matrix *b,
                               struct il_error *error)
 {
-    if (count && !seeds) {
-        return il_fail(error, IL_EARG, "seeds: a count of %zu but no seeds", count);
+    if (count && !pairs) {
+        return il_fail(error, IL_EARG, "%ss: a count of %zu but none", what, count);
     }
     uint64_t *rows = il_alloc(count, sizeof *rows);
     enum il_status status = IL_OK;
     if (!rows) {
-        return il_fail(error, IL_ENOMEM, "seeds: no memory");
+        return il_fail(error, IL_ENOMEM, "%ss: no memory", what);
     }
     for (int side = 0; side < 2 && !status; side++) {
         for (size_t i = 0; i < count && !status; i++) {
-            rows[i] = side ? seeds[i].b : seeds[i].a;
+            rows[i] = side ? pairs[i].b : pairs[i].a;
             size_t limit = side ? b->rows : a->rows;
             if (rows[i] >= limit) {
                 status = il_fail(error, IL_EARG,
-                                 "seed %zu: row %llu of side %s, which has %zu", i,
+                                 "%s %zu: row %llu of side %s, which has %zu", what, i,
                                  (unsigned long long)rows[i], side ? "B" : "A", limit);
             }
         }
@@ -99,9 +99,9 @@ enum il_status il_check_seeds(const struct il_pair *seeds, size_t count,
         }
         for (size_t i = 1; i < count && !status; i++) {
             if (rows[i] == rows[i - 1]) {
-                status = il_fail(error, IL_EARG,
-                                 "seeds: row %llu of side %s stands in two seeds",
-                                 (unsigned long long)rows[i], side ? "B" : "A");
+                status =
+                    il_fail(error, IL_EARG, "%ss: row %llu of side %s stands in two %ss",
+                            what, (unsigned long long)rows[i], side ? "B" : "A", what);
             }
         }
     }

@@ -12,9 +12,9 @@ IL_MUST_CHECK enum il_status il_check_sides(const struct il_matrix *a,
 IL_MUST_CHECK enum il_status il_check_config(const struct il_link_config *config,
                                              struct il_error *error);
 
-/* A seed out of range, or a row that stands in two seeds. */
-IL_MUST_CHECK enum il_status il_check_seeds(const struct il_pair *seeds, size_t count,
-                                            const struct il_matrix *a,
+/* A pair out of range, or a row that stands in two pairs; what: "seed", "link". */
+IL_MUST_CHECK enum il_status il_check_pairs(const char *what, const struct il_pair *pairs,
+                                            size_t count, const struct il_matrix *a,
                                             const struct il_matrix *b,
                                             struct il_error *error);
 

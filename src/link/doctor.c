@@ -670,7 +670,7 @@ enum il_status il_doctor_run(struct il_doctor *out, const struct il_matrix *a,
     if (!status && !seeds && seed_count) {
         status = il_fail(error, IL_EARG, "seeds: %zu announced, none given", seed_count);
     }
-    status = status ? status : il_check_seeds(seeds, seed_count, a, b, error);
+    status = status ? status : il_check_pairs("seed", seeds, seed_count, a, b, error);
     if (status) {
         return status;
     }

@@ -54,6 +54,9 @@ struct il_side {
 
 void il_side_free(struct il_side *side);
 
+/* Scales a row to length 1 in f64, so that any finite length works. 0 = not usable. */
+int il_row_unit(float *x, size_t d);
+
 /*
  * Keeps the usable rows of a matrix (finite, not zero), scales them to length 1,
  * subtracts their mean, scales again, and rotates them to their min(d, columns_max)

@@ -298,7 +298,7 @@ static enum il_status link_run(struct il_linking **out, struct il_model **model,
     *model = NULL;
     enum il_status status = il_check_config(config, error);
     status = status ? status : il_check_sides(a, b, error);
-    status = status ? status : il_check_seeds(seeds, seed_count, a, b, error);
+    status = status ? status : il_check_pairs("seed", seeds, seed_count, a, b, error);
     if (status) {
         return status;
     }

@@ -40,8 +40,7 @@ void il_side_free(struct il_side *side)
     memset(side, 0, sizeof *side);
 }
 
-/* Scales a row to length 1 in f64, so that any finite length works. 0 = not usable. */
-static int row_unit(float *x, size_t d)
+int il_row_unit(float *x, size_t d)
 {
     double top = 0;
     for (size_t k = 0; k < d; k++) {
@@ -81,7 +80,7 @@ static enum il_status take_rows(const struct il_matrix *m, struct il_side *out)
             il_large_look();
         }
         il_matrix_to_f32(m, i, 1, row, m->dim);
-        if (row_unit(row, m->dim)) {
+        if (il_row_unit(row, m->dim)) {
             out->given[out->rows++] = (uint32_t)i;
         } else {
             out->skipped[out->skipped_count++] = i;
@@ -240,7 +239,7 @@ enum il_status il_axes_apply(struct il_frame *frame, const struct il_axes *axes,
     for (size_t i = 0; i < count; i++) {
         float *to = unit + *kept * dim;
         memcpy(to, rows + i * dim, dim * sizeof *to);
-        place[i] = row_unit(to, dim) ? (uint32_t)(*kept)++ : IL_INDEX_NONE;
+        place[i] = il_row_unit(to, dim) ? (uint32_t)(*kept)++ : IL_INDEX_NONE;
     }
     centre_block(frame->simd, axes->mean, dim, unit, *kept);
     const struct il_part part = {unit, dim, axes->packed, axes->d, 0};

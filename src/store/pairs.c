@@ -14,11 +14,15 @@
 /* A line whose ids both exist. */
 struct entry {
     struct il_pair pair;
+    double posterior;
+    enum il_origin origin;
     size_t line;
     int left_out;
 };
 
 struct reading {
+    int links;      /* 1: posteriors and origins are wanted */
+    int some_sides; /* 1: a line with an empty id is about other sides */
     struct entry *entry;
     size_t count;
     struct il_pairs_notes notes;
@@ -69,10 +73,9 @@ static void note(struct reading *r, const char *format, ...)
     va_end(args);
 }
 
-/* some_sides: a line with an empty id is about other sides. */
 static enum il_status read_entries(struct reading *r, struct il_table *t,
                                    const struct il_ids *a, const struct il_ids *b,
-                                   int some_sides, struct il_error *error)
+                                   struct il_error *error)
 {
     r->entry = il_alloc(t->rows_max, sizeof(*r->entry));
     if (!r->entry)
@@ -83,7 +86,7 @@ static enum il_status read_entries(struct reading *r, struct il_table *t,
         if (status != IL_OK || !more)
             return status;
         const struct il_csv_field *fa = &t->field[t->a], *fb = &t->field[t->b];
-        if (some_sides && (fa->bytes == 0 || fb->bytes == 0))
+        if (r->some_sides && (fa->bytes == 0 || fb->bytes == 0))
             continue;
         size_t row_a = il_ids_find(a, fa->text, fa->bytes);
         size_t row_b = il_ids_find(b, fb->text, fb->bytes);
@@ -97,7 +100,17 @@ static enum il_status read_entries(struct reading *r, struct il_table *t,
                      il_printable(shown, sizeof(shown), lost->text, lost->bytes));
             continue;
         }
-        r->entry[r->count++] = (struct entry){.pair = {row_a, row_b}, .line = t->line};
+        struct entry entry = {.pair = {row_a, row_b},
+                              .posterior = 1,
+                              .origin = IL_ORIGIN_LINK,
+                              .line = t->line};
+        if (r->links && t->posterior < IL_TABLE_COLUMNS)
+            status = il_table_posterior(t, &entry.posterior, error);
+        if (status != IL_OK)
+            return status;
+        if (t->origin < IL_TABLE_COLUMNS && il_csv_is(&t->field[t->origin], "seed"))
+            entry.origin = IL_ORIGIN_SEED;
+        r->entry[r->count++] = entry;
     }
 }
 
@@ -155,37 +168,88 @@ static void mark_contradictions(struct reading *r, int side, const struct il_ids
     }
 }
 
+/* Takes an open table. */
+static enum il_status read_all(struct reading *r, struct il_table *table,
+                               const struct il_ids *a, const struct il_ids *b,
+                               struct il_error *error)
+{
+    enum il_status status = read_entries(r, table, a, b, error);
+    if (status != IL_OK)
+        return status;
+    qsort(r->entry, r->count, sizeof(*r->entry), by_a);
+    drop_repeats(r);
+    mark_contradictions(r, 0, a);
+    qsort(r->entry, r->count, sizeof(*r->entry), by_b);
+    mark_contradictions(r, 1, b);
+    qsort(r->entry, r->count, sizeof(*r->entry), by_line);
+    return IL_OK;
+}
+
+enum il_status il_links_load(struct il_link **out, size_t *count, const char *path,
+                             const struct il_ids *a, const struct il_ids *b,
+                             struct il_pairs_notes *notes, struct il_error *error)
+{
+    *out = NULL;
+    *count = 0;
+    struct reading r = {.links = 1};
+    struct il_table table = {0};
+    struct il_link *links = NULL;
+    enum il_status status = il_table_open(&table, path, SIZE_MAX, error);
+    status = status ? status : read_all(&r, &table, a, b, error);
+    if (status == IL_OK) {
+        links = il_alloc_zero(r.count, sizeof(*links));
+        if (!links)
+            status = il_fail(error, IL_ENOMEM, "%s: no memory for its pairs", table.name);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; links && i < r.count; i++) {
+        const struct entry *e = &r.entry[i];
+        if (!e->left_out)
+            links[kept++] = (struct il_link){.a = e->pair.a,
+                                             .b = e->pair.b,
+                                             .posterior = e->posterior,
+                                             .origin = e->origin};
+    }
+    if (status == IL_OK) {
+        *out = links;
+        *count = kept;
+        if (notes)
+            *notes = r.notes;
+    }
+    il_free(r.entry);
+    il_table_close(&table);
+    return status;
+}
+
+void il_links_free(struct il_link *links)
+{
+    il_free(links);
+}
+
 /* Takes an open table, and closes it. */
 static enum il_status load(struct il_pair **out, size_t *count, struct il_table *table,
                            const struct il_ids *a, const struct il_ids *b, int some_sides,
                            struct il_pairs_notes *notes, struct il_error *error)
 {
-    struct reading r = {0};
+    struct reading r = {.some_sides = some_sides};
     struct il_pair *pairs = NULL;
-    enum il_status status = read_entries(&r, table, a, b, some_sides, error);
-    if (status != IL_OK)
-        goto out;
-    qsort(r.entry, r.count, sizeof(*r.entry), by_a);
-    drop_repeats(&r);
-    mark_contradictions(&r, 0, a);
-    qsort(r.entry, r.count, sizeof(*r.entry), by_b);
-    mark_contradictions(&r, 1, b);
-    qsort(r.entry, r.count, sizeof(*r.entry), by_line);
-    pairs = il_alloc(r.count, sizeof(*pairs));
-    if (!pairs) {
-        status = il_fail(error, IL_ENOMEM, "%s: no memory for its pairs", table->name);
-        goto out;
+    enum il_status status = read_all(&r, table, a, b, error);
+    if (status == IL_OK) {
+        pairs = il_alloc(r.count, sizeof(*pairs));
+        if (!pairs)
+            status =
+                il_fail(error, IL_ENOMEM, "%s: no memory for its pairs", table->name);
     }
     size_t kept = 0;
-    for (size_t i = 0; i < r.count; i++) {
+    for (size_t i = 0; pairs && i < r.count; i++)
         if (!r.entry[i].left_out)
             pairs[kept++] = r.entry[i].pair;
+    if (status == IL_OK) {
+        *out = pairs;
+        *count = kept;
+        if (notes)
+            *notes = r.notes;
     }
-    *out = pairs;
-    *count = kept;
-    if (notes)
-        *notes = r.notes;
-out:
     il_free(r.entry);
     il_table_close(table);
     return status;

@@ -14,6 +14,7 @@
 
 struct side {
     const char *name;
+    int stored; /* 1: coordinates as they are stored */
     enum il_codec codec;
     size_t dim, rows, room; /* room: rows that the block takes */
     float *block;
@@ -56,8 +57,8 @@ static enum il_status read_rows(struct side *s, struct il_store_cursor *cursor,
     for (size_t count = 1; count > 0;) {
         const size_t left = s->room - s->rows, most = left < BATCH ? left : BATCH;
         enum il_status status =
-            il_store_cursor_next(cursor, 1, most, s->block + s->rows * s->dim, s->id,
-                                 s->id_bytes, &count, error);
+            il_store_cursor_next(cursor, s->stored, most, s->block + s->rows * s->dim,
+                                 s->id, s->id_bytes, &count, error);
         if (status == IL_OK)
             status = keep_ids(s, count, error);
         if (status != IL_OK)
@@ -84,7 +85,7 @@ static enum il_status read_store(struct side *s, const char *path, enum il_io io
         return status;
     il_store_describe(store, &info);
     s->codec = info.codec;
-    s->dim = info.stored_dim;
+    s->dim = s->stored ? info.stored_dim : info.dim;
     s->room = (size_t)info.rows + 1;
     /* What a store says was compared with its files when it was opened. */
     if (il_mul_bytes(s->room, s->dim * sizeof(float), &bytes) == IL_OK)
@@ -101,10 +102,10 @@ static enum il_status read_store(struct side *s, const char *path, enum il_io io
     return status;
 }
 
-static enum il_status load_store(struct il_vectors **out, const char *path, enum il_io io,
-                                 struct il_error *error)
+static enum il_status load_store(struct il_vectors **out, const char *path, int stored,
+                                 enum il_io io, struct il_error *error)
 {
-    struct side s = {.name = il_path_tail(path)};
+    struct side s = {.name = il_path_tail(path), .stored = stored};
     struct il_ids *ids = NULL;
     enum il_status status = read_store(&s, path, io, error);
     if (status == IL_OK) {
@@ -122,15 +123,15 @@ static enum il_status load_store(struct il_vectors **out, const char *path, enum
     return status;
 }
 
-enum il_status il_side_load(struct il_vectors **out, const char *path, enum il_io io,
-                            struct il_error *error)
+static enum il_status load_side(struct il_vectors **out, const char *path, int stored,
+                                enum il_io io, struct il_error *error)
 {
     struct il_dir dir;
     *out = NULL;
     if (strcmp(path, "-") == 0)
         return il_vectors_load(out, path, error);
     if (il_store_exists(path))
-        return load_store(out, path, io, error);
+        return load_store(out, path, stored, io, error);
     if (il_dir_open(&dir, path, error) != IL_OK)
         return il_vectors_load(out, path, error);
     il_dir_close(&dir);
@@ -138,4 +139,16 @@ enum il_status il_side_load(struct il_vectors **out, const char *path, enum il_i
                    "%s: a directory without the MANIFEST of a store; wanted a store or "
                    "a file of vectors",
                    il_path_tail(path));
+}
+
+enum il_status il_side_load(struct il_vectors **out, const char *path, enum il_io io,
+                            struct il_error *error)
+{
+    return load_side(out, path, 1, io, error);
+}
+
+enum il_status il_side_load_whole(struct il_vectors **out, const char *path,
+                                  enum il_io io, struct il_error *error)
+{
+    return load_side(out, path, 0, io, error);
 }

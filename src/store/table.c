@@ -159,3 +159,69 @@ void il_table_close(struct il_table *t)
     il_free(t->text);
     t->text = NULL;
 }
+
+static const char *digits(const char *at, const char *end, double *value, int *exponent,
+                          int step)
+{
+    for (; at < end && *at >= '0' && *at <= '9'; at++) {
+        /* Digits past what a double holds only move the point. */
+        if (*value < 1e15) {
+            *value = *value * 10 + (*at - '0');
+            *exponent -= step;
+        } else {
+            *exponent += 1 - step;
+        }
+    }
+    return at;
+}
+
+/* A number 0..1 in decimal, as in "0.25", "1", "2.5e-3"; strtod would obey the locale.
+   1 = it is one. */
+static int parse_posterior(const struct il_csv_field *field, double *out)
+{
+    const char *at = field->text, *end = at + field->bytes;
+    double value = 0;
+    int exponent = 0, given = 0;
+    if (field->bytes == 0 || field->bytes > 64)
+        return 0;
+    const char *start = at;
+    at = digits(at, end, &value, &exponent, 0);
+    size_t seen = (size_t)(at - start);
+    if (at < end && *at == '.') {
+        start = ++at;
+        at = digits(at, end, &value, &exponent, 1);
+        seen += (size_t)(at - start);
+    }
+    if (seen == 0)
+        return 0;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        int minus = 0;
+        if (++at < end && (*at == '-' || *at == '+'))
+            minus = *at++ == '-';
+        start = at;
+        for (; at < end && *at >= '0' && *at <= '9'; at++)
+            given = given < 1000 ? given * 10 + (*at - '0') : given;
+        if (at == start)
+            return 0;
+        exponent += minus ? -given : given;
+    }
+    /* One division by an exact power of ten is the common case and rounds once. */
+    double power = 1;
+    for (int i = exponent < 0 ? -exponent : exponent; i > 0 && power < 1e300; i--)
+        power *= 10;
+    value = exponent < 0 ? value / power : value * power;
+    *out = value;
+    return at == end && value >= 0 && value <= 1;
+}
+
+enum il_status il_table_posterior(const struct il_table *t, double *out,
+                                  struct il_error *error)
+{
+    const struct il_csv_field *field = &t->field[t->posterior];
+    char shown[40];
+    if (parse_posterior(field, out))
+        return IL_OK;
+    return il_fail(error, IL_EFORMAT, "%s, line %zu: posterior '%s', wanted 0 to 1",
+                   t->name, t->line,
+                   il_printable(shown, sizeof(shown), field->text, field->bytes));
+}

@@ -47,6 +47,11 @@ IL_MUST_CHECK enum il_status il_table_open_named(struct il_table *table, const c
 IL_MUST_CHECK enum il_status il_table_next(struct il_table *table, int *more,
                                            struct il_error *error);
 
+/** The posterior of the current row; the header must name its column. IL_EFORMAT: none.
+ */
+IL_MUST_CHECK enum il_status il_table_posterior(const struct il_table *table, double *out,
+                                                struct il_error *error);
+
 /** Frees; a zeroed table is fine. */
 void il_table_close(struct il_table *table);
 

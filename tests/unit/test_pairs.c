@@ -207,6 +207,43 @@ static void written_links_are_read_again(void **state)
 }
 
 /* The longest line there is: both ids are 1,024 quotes. */
+/* Posterior and origin where the header names them; as pairs such a file is read without
+   a look at them. */
+static void links_are_read_with_their_posteriors(void **state)
+{
+    (void)state;
+    struct il_error error = {{0}};
+    struct il_link *links = NULL;
+    struct il_pair *pairs = NULL;
+    struct il_pairs_notes notes;
+    size_t count = 0;
+    const char *path =
+        unit_text("links", "b_id,posterior,a_id,origin\n"
+                           "b2,0.25,a1,link\nb1,1,a2,seed\nb9,1,a3,link\n");
+    assert_int_equal(il_links_load(&links, &count, path, ids_a, ids_b, &notes, &error),
+                     IL_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(notes.missing, 1);
+    assert_true(links[0].a == 0 && links[0].b == 1 && links[0].posterior == 0.25);
+    assert_int_equal(links[0].origin, IL_ORIGIN_LINK);
+    assert_true(links[1].posterior == 1 && links[1].origin == IL_ORIGIN_SEED);
+    il_links_free(links);
+    path = unit_text("plain", "a1,b1\n");
+    assert_int_equal(il_links_load(&links, &count, path, ids_a, ids_b, NULL, &error),
+                     IL_OK);
+    assert_true(count == 1 && links[0].posterior == 1);
+    il_links_free(links);
+    path = unit_text("bad", "a_id,b_id,posterior\na1,b1,1.5\n");
+    assert_int_equal(il_links_load(&links, &count, path, ids_a, ids_b, NULL, &error),
+                     IL_EFORMAT);
+    unit_says(&error, "line 2: posterior '1.5', wanted 0 to 1");
+    assert_null(links);
+    assert_int_equal(il_pairs_load(&pairs, &count, path, ids_a, ids_b, NULL, &error),
+                     IL_OK);
+    assert_int_equal(count, 1);
+    il_pairs_free(pairs);
+}
+
 static void the_longest_line_fits(void **state)
 {
     (void)state;
@@ -317,6 +354,7 @@ int main(void)
         cmocka_unit_test(links_are_written),
         cmocka_unit_test(numbers_keep_their_form),
         cmocka_unit_test(written_links_are_read_again),
+        cmocka_unit_test(links_are_read_with_their_posteriors),
         cmocka_unit_test(the_longest_line_fits),
         cmocka_unit_test(what_cannot_be_written_is_said),
         cmocka_unit_test(each_failing_call_leaves_the_old_links),
