@@ -40,6 +40,8 @@ int il_cmd_tail(int argc, char **argv);
 int il_cmd_status(int argc, char **argv);
 int il_cmd_links(int argc, char **argv);
 int il_cmd_replay(int argc, char **argv);
+int il_cmd_map(int argc, char **argv);
+int il_cmd_search(int argc, char **argv);
 
 /** Prints "isolink: COMMAND: text" on stderr, control characters escaped. COMMAND may be
  * NULL. */

@@ -141,7 +141,7 @@ static int read_args(int argc, char **argv, struct export_args *args)
 /* Fails before the store is read where it would fail after it. */
 static int check_outputs(const struct export_args *args)
 {
-    const struct il_input_paths none = {{NULL, NULL}, {NULL, NULL}, NULL, IL_IO_AUTO};
+    const struct il_input_paths none = {.io = IL_IO_AUTO};
     const char *const paths[] = {args->out, args->ids};
     int code = IL_EXIT_DONE;
 

@@ -132,13 +132,14 @@ struct il_fixed il_fixed(double value)
 {
     struct il_fixed out;
 
-    if (!(value >= 0.0 && value <= 1e6)) {
+    if (!(value >= -1e6 && value <= 1e6)) {
         snprintf(out.text, sizeof out.text, "nan");
     } else {
         long long millionths = llrint(value * 1e6);
+        long long size = millionths < 0 ? -millionths : millionths;
 
-        snprintf(out.text, sizeof out.text, "%lld.%06lld", millionths / 1000000,
-                 millionths % 1000000);
+        snprintf(out.text, sizeof out.text, "%s%lld.%06lld", millionths < 0 ? "-" : "",
+                 size / 1000000, size % 1000000);
     }
     return out;
 }

@@ -37,7 +37,8 @@ struct il_time_text {
 };
 struct il_time_text il_time_text(int64_t time_ns, int digits);
 
-/** A number from 0 to 1 with six digits behind the point, as links files have it. */
+/** A number up to 10^6 in size with six digits behind the point, as links files have it.
+ */
 struct il_fixed {
     char text[32];
 };

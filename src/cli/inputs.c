@@ -13,8 +13,11 @@
 
 static enum il_status load_side(struct il_inputs *in, int side, struct il_error *error)
 {
+    const struct il_input_paths *path = &in->path;
     enum il_status status =
-        il_side_load(&in->vectors[side], in->path.side[side], in->path.io, error);
+        path->whole
+            ? il_side_load_whole(&in->vectors[side], path->side[side], path->io, error)
+            : il_side_load(&in->vectors[side], path->side[side], path->io, error);
 
     if (status != IL_OK) {
         return status;
@@ -69,6 +72,10 @@ int il_inputs_load(struct il_inputs *inputs, const struct il_input_paths *path,
         status = il_pairs_load(&inputs->seeds, &inputs->seed_count, path->seeds,
                                inputs->ids[0], inputs->ids[1], &inputs->notes, &error);
     }
+    if (status == IL_OK && path->links != NULL) {
+        status = il_links_load(&inputs->links, &inputs->link_count, path->links,
+                               inputs->ids[0], inputs->ids[1], &inputs->notes, &error);
+    }
     if (status != IL_OK) {
         return il_say_status(command, status, &error);
     }
@@ -96,10 +103,26 @@ void il_inputs_warn(const struct il_inputs *inputs, const char *command)
            notes->repeated, notes->contradicting, notes->first);
 }
 
+void il_inputs_warn_links(const struct il_inputs *inputs, const char *command)
+{
+    const struct il_pairs_notes *notes = &inputs->notes;
+    size_t left_out = notes->repeated + notes->contradicting + notes->missing;
+
+    if (left_out > 0) {
+        il_say(command,
+               "warning: %s: %zu of %zu links left out (%zu with a missing id, %zu "
+               "repeated, %zu contradicting); first: %s",
+               inputs->path.links, left_out, inputs->link_count + left_out,
+               notes->missing, notes->repeated, notes->contradicting, notes->first);
+    }
+}
+
 void il_inputs_free(struct il_inputs *inputs)
 {
     il_pairs_free(inputs->seeds);
     inputs->seeds = NULL;
+    il_links_free(inputs->links);
+    inputs->links = NULL;
     for (int side = 0; side < 2; side++) {
         il_ids_close(&inputs->own_ids[side]);
         il_vectors_close(&inputs->vectors[side]);
@@ -145,7 +168,7 @@ static const char *same_input(const struct stat *info,
                               const struct il_input_paths *inputs)
 {
     const char *const paths[] = {inputs->side[0], inputs->side[1], inputs->ids[0],
-                                 inputs->ids[1], inputs->seeds};
+                                 inputs->ids[1],  inputs->seeds,   inputs->links};
     struct stat other;
 
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {

@@ -15,6 +15,8 @@ struct il_input_paths {
     const char *ids[2]; /**< NULL: those of the side, or row numbers */
     const char *seeds;  /**< NULL: none */
     enum il_io io;      /**< how stores are read */
+    const char *links;  /**< NULL: none */
+    bool whole; /**< rows of stores come with all coordinates, not as they are stored */
 };
 
 /** What lies in those files; zero it before il_inputs_load, free it with il_inputs_free.
@@ -27,7 +29,9 @@ struct il_inputs {
     const struct il_ids *ids[2]; /**< those, or these */
     struct il_pair *seeds;
     size_t seed_count;
-    struct il_pairs_notes notes; /**< seeds left out */
+    struct il_link *links;
+    size_t link_count;
+    struct il_pairs_notes notes; /**< seeds left out, or links: where there are links */
 };
 
 /**
@@ -42,6 +46,9 @@ size_t il_inputs_seed_lines(const struct il_inputs *inputs);
 
 /** Warns about seeds that were left out; says nothing when there are none. */
 void il_inputs_warn(const struct il_inputs *inputs, const char *command);
+
+/** The same about links. */
+void il_inputs_warn_links(const struct il_inputs *inputs, const char *command);
 
 void il_inputs_free(struct il_inputs *inputs);
 

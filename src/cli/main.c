@@ -44,6 +44,8 @@ static const char help[] =
     "  status     what a state of tail holds, and how its daemon does\n"
     "  links      links of a state, or its events\n"
     "  replay     links of a state as they stood at an event\n"
+    "  map        fits a map between the two spaces on links; applies it\n"
+    "  search     rows nearest to queries, of another model too, through a map\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
@@ -63,7 +65,7 @@ static const struct command commands[] = {
     {"export", il_cmd_export},   {"info", il_cmd_info},     {"verify", il_cmd_verify},
     {"get", il_cmd_get},         {"rm", il_cmd_rm},         {"compact", il_cmd_compact},
     {"tail", il_cmd_tail},       {"status", il_cmd_status}, {"links", il_cmd_links},
-    {"replay", il_cmd_replay},
+    {"replay", il_cmd_replay},   {"map", il_cmd_map},       {"search", il_cmd_search},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

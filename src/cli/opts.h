@@ -73,7 +73,17 @@ enum il_opt {
     IL_OPT_UNTIL,
     IL_OPT_FOLLOW,
     IL_OPT_TRUTH,
-    IL_OPT_METHODS
+    IL_OPT_METHODS,
+    IL_OPT_LINKS,
+    IL_OPT_KIND,
+    IL_OPT_AXES,
+    IL_OPT_REVERSE,
+    IL_OPT_CONFIDENCE,
+    IL_OPT_FORCE,
+    IL_OPT_MAP,
+    IL_OPT_CLUSTERS,
+    IL_OPT_LABELS,
+    IL_OPT_RECALL
 };
 
 /**

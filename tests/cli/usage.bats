@@ -17,8 +17,8 @@ usage() {
 }
 
 @test "--help starts with examples, on standard output" {
-    for command in "" link eval doctor compare import export info verify get rm \
-        compact; do
+    for command in "" link eval doctor compare import export info verify get rm compact \
+        map "map fit" "map info" "map apply" search; do
         # shellcheck disable=SC2086
         run -0 --separate-stderr "$ISOLINK" $command --help
         [ "${lines[0]}" = Examples ]
@@ -28,14 +28,16 @@ usage() {
 }
 
 @test "help lines are short, and the man page names every option" {
-    for command in "" link eval doctor compare import export info verify get rm \
-        compact; do
+    for command in "" link eval doctor compare import export info verify get rm compact \
+        map "map fit" "map info" "map apply" search; do
         # shellcheck disable=SC2086
         "$ISOLINK" $command --help > help.txt
         awk 'length > 84 { print; bad = 1 } END { exit bad }' help.txt
     done
-    for command in link compare import export info verify get rm compact; do
-        "$ISOLINK" "$command" --help
+    for command in link compare import export info verify get rm compact \
+        "map fit" "map info" "map apply" search; do
+        # shellcheck disable=SC2086
+        "$ISOLINK" $command --help
     done > help.txt
     for option in $(grep -o -- '--[a-z][a-z-]*' help.txt | sort -u); do
         grep -q -- "${option//-/\\\\-}" "$ROOT/src/cli/isolink.1" ||
