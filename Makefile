@@ -553,6 +553,10 @@ bench-scale: $(CLI) $(BUILD)/tools/gen_pair
 bench-codecs: $(CLI)
 	@tools/bench_codecs.sh $(CLI) $(ARGS)
 
+## bench-maps: what mapped queries find beside native ones; ARGS='SET...', as above
+bench-maps: $(CLI)
+	@tools/bench_maps.sh $(CLI) $(ARGS)
+
 ## bench-speed: time and memory against REFERENCE=..., the numpy script, in ROUNDS=5 turns
 bench-speed: $(CLI)
 	@tools/bench_speed.sh $(CLI)
@@ -670,7 +674,8 @@ cppcheck:
 
 .PHONY: all lib cli man examples help install uninstall dist clean demo demo-stream test \
     check build-tests $(PARTS) test-faults fuzz fuzz-run bench-kernels bench-quality \
-    bench-stream bench-scale bench-codecs bench-speed bench-peers bench-io bench-store \
+    bench-stream bench-scale bench-codecs bench-maps bench-speed bench-peers bench-io \
+    bench-store \
     coverage style symbols check-layers check-headers format check-format tidy cppcheck \
     FORCE
 

@@ -6,6 +6,7 @@
 
 #include <isolink/bench.h>
 #include <isolink/closing.h>
+#include <isolink/diff.h>
 #include <isolink/doctor.h>
 #include <isolink/eval.h>
 #include <isolink/link.h>

@@ -13,7 +13,6 @@
 #include "stores.h"
 
 #define COMMAND "map fit"
-#define MODEL_BYTES 256
 
 static const char help[] =
     "Examples\n"
@@ -82,7 +81,7 @@ struct fit_run {
     struct il_inputs in;
     struct il_progress bar;
     struct il_mapping *mapping;
-    char model[2][MODEL_BYTES];
+    char model[2][IL_MODEL_TEXT];
 };
 
 static bool take_config(int option, struct il_map_config *config)
@@ -159,9 +158,9 @@ static bool take_option(int option, struct fit_args *args)
 static bool args_agree(const struct fit_args *args, int operands)
 {
     for (int side = 0; side < 2; side++) {
-        if (args->model[side] != NULL && strlen(args->model[side]) >= MODEL_BYTES) {
+        if (args->model[side] != NULL && strlen(args->model[side]) >= IL_MODEL_TEXT) {
             il_say(COMMAND, "option '--%c-model' wants a name of at most %d bytes",
-                   "ab"[side], MODEL_BYTES - 1);
+                   "ab"[side], IL_MODEL_TEXT - 1);
             return false;
         }
     }
@@ -209,28 +208,17 @@ static int read_args(int argc, char **argv, struct fit_args *args)
 /* The models: as the command line has them, or the stores. */
 static int find_models(const struct fit_args *args, struct fit_run *run)
 {
-    for (int side = 0; side < 2; side++) {
-        const char *path = args->path.side[side];
-        struct il_store_config config;
-        struct il_store_info info;
-        struct il_store *store = NULL;
+    int code = IL_EXIT_DONE;
 
+    for (int side = 0; side < 2 && code == IL_EXIT_DONE; side++) {
         if (args->model[side] != NULL) {
-            snprintf(run->model[side], MODEL_BYTES, "%s", args->model[side]);
-        } else if (strcmp(path, "-") != 0 && il_store_exists(path)) {
-            il_store_config_init(&config);
-            config.io = args->path.io;
-            int code = il_store_open_say(&store, COMMAND, path, &config);
-
-            if (code != IL_EXIT_DONE) {
-                return code;
-            }
-            il_store_describe(store, &info);
-            snprintf(run->model[side], MODEL_BYTES, "%s", info.model);
-            il_store_close(&store);
+            snprintf(run->model[side], IL_MODEL_TEXT, "%s", args->model[side]);
+        } else {
+            code = il_store_model(COMMAND, args->path.side[side], args->path.io,
+                                  run->model[side]);
         }
     }
-    return IL_EXIT_DONE;
+    return code;
 }
 
 static int fit_map(struct fit_args *args, struct fit_run *run)

@@ -46,6 +46,7 @@ static const char help[] =
     "  replay     links of a state as they stood at an event\n"
     "  map        fits a map between the two spaces on links; applies it\n"
     "  search     rows nearest to queries, of another model too, through a map\n"
+    "  diff       documents that only one of two sides has\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
@@ -66,6 +67,7 @@ static const struct command commands[] = {
     {"get", il_cmd_get},         {"rm", il_cmd_rm},         {"compact", il_cmd_compact},
     {"tail", il_cmd_tail},       {"status", il_cmd_status}, {"links", il_cmd_links},
     {"replay", il_cmd_replay},   {"map", il_cmd_map},       {"search", il_cmd_search},
+    {"diff", il_cmd_diff},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

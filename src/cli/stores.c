@@ -34,6 +34,28 @@ int il_store_open_say(struct il_store **out, const char *command, const char *pa
                : il_say_status(command, status, &error);
 }
 
+int il_store_model(const char *command, const char *path, enum il_io io, char *model)
+{
+    struct il_store_config config;
+    struct il_store_info info;
+    struct il_store *store = NULL;
+    int code;
+
+    model[0] = 0;
+    if (strcmp(path, "-") == 0 || !il_store_exists(path)) {
+        return IL_EXIT_DONE;
+    }
+    il_store_config_init(&config);
+    config.io = io;
+    code = il_store_open_say(&store, command, path, &config);
+    if (code == IL_EXIT_DONE) {
+        il_store_describe(store, &info);
+        snprintf(model, IL_MODEL_TEXT, "%s", info.model);
+    }
+    il_store_close(&store);
+    return code;
+}
+
 int il_wanted_open(struct il_wanted *wanted, const char *command, const char *path)
 {
     struct il_error error = {""};

@@ -16,6 +16,13 @@
 int il_store_open_say(struct il_store **out, const char *command, const char *path,
                       struct il_store_config *config);
 
+/** Longest name of a model, and a zero byte. */
+#define IL_MODEL_TEXT 256
+
+/** The model of a store, "" where the path is none. \param model IL_MODEL_TEXT bytes
+ * \return an exit code; says what is wrong */
+int il_store_model(const char *command, const char *path, enum il_io io, char *model);
+
 /** Ids of a command line: the operands first, then those of a file. */
 struct il_wanted {
     char **operands;
