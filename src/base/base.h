@@ -120,7 +120,9 @@ enum il_purpose {
     IL_FOR_LANDMARKS = 9,
     IL_FOR_WEIGHTS = 10,
     IL_FOR_MAP = 11,
-    IL_FOR_MAP_SAMPLE = 12
+    IL_FOR_MAP_SAMPLE = 12,
+    IL_FOR_CODEBOOK = 13,
+    IL_FOR_ASSIGNMENT = 14
 };
 struct il_rng il_rng_make(uint64_t seed, uint64_t round, uint64_t view,
                           enum il_purpose purpose);

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "src/link/kmeans.h"
+
 /* Rows of the sample per centre, and Lloyd's turns: more changed no link count by more
    than 0.1%. */
 #define SAMPLE_PER_CENTRE 48
@@ -41,7 +43,6 @@ struct local {
     struct il_top3 *near;
     struct members members[2];
     struct il_top3 *row, *col; /* of one cluster: rows by number, columns by place */
-    atomic_int status;         /* of the tasks */
 };
 
 static void local_close(struct local *l)
@@ -120,87 +121,31 @@ static enum il_status take_sample(struct local *l, struct il_rng *rng)
     return IL_OK;
 }
 
-/* near[i] = the nearest centres of each point. */
-static enum il_status nearest(struct local *l, const struct il_signature *points,
-                              size_t count)
+static struct il_kmeans kmeans_of(const struct local *l)
 {
-    const struct il_signature centre = {
-        .part = {{l->centre, l->d, NULL, l->d, 0}}, .parts = 1, .radius = l->half};
-    return il_nearest(l->frame, points, count, &centre, NULL, l->clusters, l->near);
-}
-
-/* Coordinates that a task of k-means sums. */
-#define WIDTH 16
-
-/* A few coordinates of all centres a task: means of the members, summed in f64 in the
-   order of the sample. A centre that lost all members stays. */
-static void centre_task(void *context, size_t task, unsigned thread)
-{
-    (void)thread;
-    struct local *l = context;
-    size_t from = task * WIDTH, width = l->d - from < WIDTH ? l->d - from : WIDTH;
-    double *sum = il_alloc_zero(l->clusters * (WIDTH + 1), sizeof *sum);
-    if (!sum) {
-        atomic_store(&l->status, IL_ENOMEM);
-        return;
-    }
-    for (size_t i = 0; i < l->sample_count; i++) {
-        uint32_t c = l->near[i].index[0];
-        if (i % IL_LOOK_ROWS == 0) {
-            il_large_look();
-        }
-        if (c == IL_INDEX_NONE) { /* a point that is not finite has no nearest centre */
-            continue;
-        }
-        double *to = sum + c * (WIDTH + 1);
-        for (size_t q = 0; q < width; q++) {
-            to[q] += l->point[i * l->d + from + q];
-        }
-        to[WIDTH] += 1;
-    }
-    for (size_t c = 0; c < l->clusters; c++) {
-        const double *mean = sum + c * (WIDTH + 1);
-        for (size_t q = 0; q < width && mean[WIDTH] > 0; q++) {
-            l->centre[c * l->d + from + q] = (float)(mean[q] / mean[WIDTH]);
-        }
-    }
-    il_free(sum);
+    return (struct il_kmeans){.point = l->point,
+                              .count = l->sample_count,
+                              .d = l->d,
+                              .centres = l->clusters,
+                              .centre = l->centre,
+                              .half = l->half,
+                              .near = l->near};
 }
 
 static enum il_status cluster(struct local *l, struct il_rng *rng)
 {
-    const struct il_signature sample = {.part = {{l->point, l->d, NULL, l->d, 0}},
-                                        .parts = 1};
-    uint32_t *pick = il_alloc(l->clusters, sizeof *pick);
-    enum il_status status = pick ? take_sample(l, rng) : IL_ENOMEM;
-    if (!status) {
-        il_rng_sample(rng, (uint32_t)l->sample_count, (uint32_t)l->clusters, pick);
-    }
-    for (size_t c = 0; c < l->clusters && !status; c++) {
-        memcpy(l->centre + c * l->d, l->point + pick[c] * l->d, l->d * sizeof(float));
-    }
-    for (unsigned t = 0; t <= TURNS && !status; t++) {
-        if (t > 0) {
-            il_pool_run(l->frame->pool, (l->d + WIDTH - 1) / WIDTH, centre_task, l);
-            status = (enum il_status)atomic_load(&l->status);
-        }
-        for (size_t c = 0; c < l->clusters; c++) {
-            const float *x = l->centre + c * l->d;
-            l->half[c] = 0.5f * l->frame->simd->dot_f32(x, x, l->d);
-        }
-        if (t < TURNS && !status) {
-            status = nearest(l, &sample, l->sample_count);
-        }
-    }
-    il_free(pick);
-    return status;
+    const struct il_kmeans k = kmeans_of(l);
+    enum il_status status = take_sample(l, rng);
+    return status ? status : il_kmeans_run(l->frame, &k, TURNS, rng);
 }
 
 /* Sorts the rows of a side by the clusters that they join. */
 static enum il_status join(struct local *l, int side)
 {
     struct members *m = &l->members[side];
-    enum il_status status = nearest(l, &l->sig[side], l->rows[side]);
+    const struct il_kmeans k = kmeans_of(l);
+    enum il_status status =
+        il_kmeans_nearest(l->frame, &k, &l->sig[side], l->rows[side], l->near);
     memset(m->first, 0, (l->clusters + 1) * sizeof *m->first);
     for (int pass = 0; pass < 2 && !status; pass++) {
         for (size_t i = 0; i < l->rows[side]; i++) {
