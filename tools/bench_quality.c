@@ -12,7 +12,7 @@
 #define SOURCES_MAX 64
 #define ROWS_MAX 256
 #define LIST_MAX 8
-#define NULLS_MAX (4 * SOURCES_MAX)
+#define NULLS_MAX (8 * SOURCES_MAX)
 
 static const char help[] =
     "Usage: bench_quality [options] SET...\n"
@@ -23,7 +23,8 @@ static const char help[] =
     "                    stores cut from a folder with a.npy b.npy ids.txt, whose rows\n"
     "                    are aligned: another cut for every draw; may be repeated\n"
     "  --draws N         draws of the seeds                                     [5]\n"
-    "  --seeds N[,N...]  seeds of a draw                                       [15]\n"
+    "  --seeds N[,N...]  seeds of a draw; 0: none, a draw then is one of the random\n"
+    "                    number (and of the cut)                               [15]\n"
     "  --wrong N[,N...]  of them with a random row of B                         [0]\n"
     "  --method METHOD   as of isolink link                                   [geh]\n"
     "  --threads N       0 = one per core                                       [0]\n"
@@ -32,7 +33,8 @@ static const char help[] =
     "  --only-nulls      no quality table\n"
     "  --json FILE       all numbers, with every draw, as JSON\n"
     "  --all             tests/data/demo and what lies in $ISOLINK_DATA (default\n"
-    "                    ../shared/data), with 8, 15, 30 seeds, 3 wrong seeds, 20 nulls\n"
+    "                    ../shared/data), with 0, 8, 15, 30 seeds, 3 wrong seeds, 20\n"
+    "                    nulls with seeds and without\n"
     "  --quick           with --all: small sets, 2 draws, 1 null run each\n"
     "\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 bad input.\n";
@@ -115,6 +117,7 @@ static void plan_set(struct bench *b, const char *data, const char *name, int nu
         return;
     snprintf(path, sizeof path, "%s/%s", data, name);
     int source = add_source(b, path, 0);
+    add_row(b, source, 0, 0);
     add_row(b, source, 15, 0);
     add_row(b, source, 15, 3);
     if (source >= 0)
@@ -131,6 +134,7 @@ static void plan_cuts(struct bench *b, const char *data, const char *name)
     for (size_t i = 0; i < (b->quick ? 1 : sizeof full / sizeof *full); i++) {
         snprintf(spec, sizeof spec, "%s/%s:%s", data, name, (b->quick ? quick : full)[i]);
         int source = add_source(b, spec, 1);
+        add_row(b, source, 0, 0);
         if (!b->quick)
             add_row(b, source, 8, 0);
         add_row(b, source, 15, 0);
@@ -177,12 +181,21 @@ static void plan_given(struct bench *b)
 /* ------------------------------------------------------------------------------ quality
  */
 
+/* Without seeds there is nothing to be drawn but the random number. */
+static struct il_link_config config_of(const struct bench *b, size_t seeds, uint64_t draw)
+{
+    struct il_link_config config = b->config;
+    config.seed = seeds ? config.seed : draw;
+    return config;
+}
+
 static int run_draw(struct bench *b, struct il_bench_row *row, size_t draw)
 {
     struct il_bench_stores stores;
     struct il_bench_seeds seeds = {0};
     struct il_error error = {""};
     struct il_bench_draw *out = &row->draw[draw];
+    struct il_link_config config = config_of(b, row->seeds, draw);
     char text[200];
     int code = 0;
     il_bench_stores_make(&stores, row->source, draw);
@@ -194,7 +207,7 @@ static int run_draw(struct bench *b, struct il_bench_row *row, size_t draw)
                  "%zu seeds, %zu wrong, cannot be drawn from %zu pairs", row->seeds,
                  row->wrong, stores.truth_count);
         code = fail(2, row->source->name, text);
-    } else if (il_bench_draw_run(out, &stores, &seeds, &b->config, &error) != IL_OK) {
+    } else if (il_bench_draw_run(out, &stores, &seeds, &config, &error) != IL_OK) {
         code = fail(1, row->source->name, error.text);
     } else {
         snprintf(text, sizeof text,
@@ -233,11 +246,10 @@ static int run_table(struct bench *b)
 enum null_kind { NULL_SHUFFLED, NULL_OTHER, NULL_NOISE, NULL_APART, NULL_KINDS };
 
 /* Stores and seeds of one run; 0 = they cannot be made. */
-static int null_make(const struct bench *b, const struct il_bench_null *n,
-                     enum null_kind kind, uint64_t draw, struct il_bench_stores *stores,
+static int null_make(size_t count, const struct il_bench_null *n, enum null_kind kind,
+                     uint64_t draw, struct il_bench_stores *stores,
                      struct il_bench_stores *other, struct il_bench_seeds *seeds)
 {
-    size_t count = b->seeds.item[0];
     if (kind == NULL_APART)
         il_bench_stores_apart(stores, n->a, draw);
     else
@@ -255,20 +267,21 @@ static int null_make(const struct bench *b, const struct il_bench_null *n,
 }
 
 static int null_run(const struct bench *b, struct il_bench_null *n, enum null_kind kind,
-                    uint64_t draw)
+                    size_t count, uint64_t draw)
 {
     struct il_bench_stores stores = {0}, other = {0};
     struct il_bench_seeds seeds = {0};
     struct il_linking *linking = NULL;
     struct il_error error = {""};
+    struct il_link_config config = config_of(b, count, draw);
     char text[200];
     int code = 0;
-    if (!null_make(b, n, kind, draw, &stores, &other, &seeds)) {
+    if (!null_make(count, n, kind, draw, &stores, &other, &seeds)) {
         code = fail(2, n->a->name, "too few rows for that many seeds");
         goto out;
     }
     enum il_status status = il_link_run(&linking, &stores.side[0], &stores.side[1],
-                                        seeds.pair, seeds.count, &b->config, &error);
+                                        seeds.pair, seeds.count, &config, &error);
     if (status != IL_OK && status != IL_EBOOTSTRAP) {
         code = fail(1, n->a->name, error.text);
         goto out;
@@ -304,34 +317,39 @@ static const struct il_bench_source *unrelated(const struct bench *b, size_t sou
     return NULL;
 }
 
-static int run_nulls(struct bench *b)
+static int run_nulls(struct bench *b, size_t count)
 {
-    static const char *const what[NULL_KINDS] = {
+    static const char *const with[NULL_KINDS] = {
         [NULL_SHUFFLED] = "shuffled seeds",
         [NULL_OTHER] = "another set, any seeds",
         [NULL_NOISE] = "noise as B, any seeds",
         [NULL_APART] = "no overlap, any seeds",
     };
-    il_bench_nulls_head(stdout, b->name_columns);
+    static const char *const without[NULL_KINDS] = {
+        [NULL_OTHER] = "another set, no seeds",
+        [NULL_NOISE] = "noise as B, no seeds",
+        [NULL_APART] = "no overlap, no seeds",
+    };
     for (int kind = 0; kind < NULL_KINDS; kind++) {
+        const char *what = (count ? with : without)[kind];
         for (size_t s = 0; s < b->source_count; s++) {
             const struct il_bench_source *a = &b->source[s];
-            if (!b->null_source[s])
+            if (!b->null_source[s] || !what)
                 continue;
             struct il_bench_null *n = &b->null[b->null_count];
-            *n = (struct il_bench_null){.what = what[kind], .a = a, .b = a};
+            *n = (struct il_bench_null){.what = what, .a = a, .b = a};
             if (kind == NULL_NOISE)
                 n->b = NULL;
             if (kind == NULL_OTHER) {
                 n->b = unrelated(b, s);
                 if (!n->b) {
                     printf("%-24s %s: left out, no set without its documents is given\n",
-                           what[kind], a->name);
+                           what, a->name);
                     continue;
                 }
             }
             for (uint64_t draw = 0; draw < b->null_runs; draw++) {
-                int code = null_run(b, n, (enum null_kind)kind, draw);
+                int code = null_run(b, n, (enum null_kind)kind, count, draw);
                 if (code != 0)
                     return code;
             }
@@ -483,8 +501,12 @@ static int run(struct bench *b)
     }
     if (!b->only_nulls)
         code = run_table(b);
-    if (code == 0 && b->null_runs)
-        code = run_nulls(b);
+    if (code == 0 && b->null_runs) {
+        il_bench_nulls_head(stdout, b->name_columns);
+        code = run_nulls(b, b->seeds.item[0]);
+        if (code == 0 && b->all)
+            code = run_nulls(b, 0);
+    }
     size_t rows = b->only_nulls ? 0 : b->row_count;
     if (code == 0 && b->json &&
         il_bench_json(b->json, &b->config, b->row, rows, b->null, b->null_count, &error))

@@ -134,6 +134,7 @@ struct il_link_report {
     double recall;                  /**< estimated share of the shared documents linked */
     double decoy_rate; /**< share of rows without partner that would be linked anyway */
     double agreement;  /**< share of pairs on which independent starts agree */
+    int unseeded;      /**< 1: the start used no seeds; those given only tested it */
     double threshold;  /**< lowest posterior accepted */
     double fit_error;  /**< root mean square distance of the seeds' images from their
                           partners, all of length 1; NaN: not known to the method */
@@ -160,12 +161,16 @@ struct il_linking;
  * \param out     receives the handle, also on IL_EBOOTSTRAP (its links are the seeds
  * alone, its report names the evidence); NULL on other failures; freed by il_link_close
  * \param a, b    the sides; any types, any (also different) dimensions; borrowed for the
- * call \param seeds   known pairs; borrowed for the call; at least 3 on usable rows, rows
- * in range, no row twice \param config  copied; NULL = defaults \param error   receives
- * the reason on failure \return IL_OK; IL_EBOOTSTRAP when seeds or sides do not support a
- * bootstrap; IL_EARG; IL_ENOMEM; IL_ECANCEL Cost O(views n m (d_a + d_b)) time, O((n +
- * m)(d_a + d_b)) memory, never n x m. Uses its own threads; different calls may run at
- * once. Does not remove exact duplicates: they end as links of low posterior or none.
+ * call \param seeds   known pairs; borrowed for the call; rows in range, no row twice.
+ * May be none (seed_count 0, seeds NULL): geh then starts from the clusters of both
+ * sides, and goes on only when independent starts agree and the links show common
+ * documents. Fewer than 3 on usable rows, and fewer than 8 whose starts fail, only test
+ * such a start. geh-published wants 3 \param config  copied; NULL = defaults \param error
+ * receives the reason on failure \return IL_OK; IL_EBOOTSTRAP when seeds or sides do not
+ * support a bootstrap; IL_EARG; IL_ENOMEM; IL_ECANCEL Cost O(views n m (d_a + d_b)) time,
+ * O((n + m)(d_a + d_b)) memory, never n x m. Uses its own threads; different calls may
+ * run at once. Does not remove exact duplicates: they end as links of low posterior or
+ * none.
  */
 IL_API IL_MUST_CHECK enum il_status
 il_link_run(struct il_linking **out, const struct il_matrix *a, const struct il_matrix *b,

@@ -21,18 +21,22 @@ static const char help[] =
     "      links on standard output, with ids of your own\n"
     "  isolink link a.npy b.npy --seeds s.csv --min-posterior 0.9 --json > report.json\n"
     "      links of posterior 0.9 and more, and the report for a program\n"
-    "\n"
+    "  isolink link a.npy b.npy --seeds none\n"
+    "      no known pairs: refused (exit 5) unless independent starts agree\n"
     "  isolink link a.store b.store c.store --seeds seeds.csv -o out.csv\n"
     "      out-ab.csv, out-ac.csv, out-bc.csv: links of every two, held against each\n"
     "      other; out-contradictions.csv: chains of links that cannot all be right\n"
     "\n"
-    "Usage: isolink link A B [C ...] --seeds FILE [options]\n"
+    "Usage: isolink link A B [C ...] --seeds FILE|none [options]\n"
     "  A, B                  stores (isolink import), or\n"
     "                        .npy .fvecs .bvecs .fbin .f16bin .u8bin .i8bin .jsonl .csv\n"
     "                        .faiss or .safetensors files, also packed (.zst); '-' is\n"
     "                        standard input\n"
-    "  --seeds FILE          known pairs, CSV: a_id,b_id; 15 to 30, at least 3; of more\n"
-    "                        sides a column each, a_id,b_id,c_id.., some of them empty\n"
+    "  --seeds FILE|none     known pairs, CSV: a_id,b_id (of more sides a_id,b_id,c_id,\n"
+    "                        ids may be empty); 15 to 30 are a good number.\n"
+    "                        Without any, or with fewer than 3, the clusters of both\n"
+    "                        sides make the start, which the pairs only test; a file of\n"
+    "                        that name is ./none\n"
     "  -o, --output FILE     where the links go; '-' is standard output    [links.csv]\n"
     "  --a-ids, --b-ids FILE ids, one a line        [of the side, or row numbers]\n"
     "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
@@ -92,6 +96,7 @@ struct link_args {
     const char *scratch;
     bool quiet;
     bool verbose;
+    bool unseeded; /**< --seeds none */
     bool progress;
     bool help;
     struct il_link_config config;
@@ -197,7 +202,8 @@ static bool take_option(int option, struct link_args *args)
 {
     switch (option) {
     case IL_OPT_SEEDS:
-        args->path.seeds = optarg;
+        args->unseeded = strcmp(optarg, "none") == 0;
+        args->path.seeds = args->unseeded ? NULL : optarg;
         return true;
     case IL_OPT_A_IDS:
         args->path.ids[0] = optarg;
@@ -249,8 +255,11 @@ static bool args_agree(const struct link_args *args, int operands)
                         "import files with ids into stores");
     } else if (operands > 2 && strcmp(args->links, "-") == 0) {
         il_say(COMMAND, "'-o -' is for two sides: more make a file of links each");
-    } else if (args->path.seeds == NULL) {
-        il_say(COMMAND, "needs --seeds FILE, the known pairs");
+    } else if (args->path.seeds == NULL && !args->unseeded) {
+        il_say(COMMAND, "needs --seeds FILE, the known pairs, or --seeds none");
+    } else if (args->unseeded && args->config.method != IL_METHOD_GEH) {
+        il_say(COMMAND, "'--method %s' needs seeds: '--seeds none' is not for it",
+               il_method_text(args->config.method));
     } else if (strcmp(args->links, "-") == 0 && args->json != NULL &&
                strcmp(args->json, "-") == 0) {
         il_say(COMMAND, "'-o -' and '--json' both want standard output; use --json=FILE");

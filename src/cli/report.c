@@ -105,6 +105,10 @@ static void put_seeds(FILE *stream, const struct il_outcome *out)
                 report->seeds_found, report->seeds_tested, report->seeds_wrong);
     }
     fputc('\n', stream);
+    if (report->unseeded) {
+        fprintf(stream, "%-11s without seeds; independent starts agree on %.1f %%\n",
+                "start", 100.0 * report->agreement);
+    }
     for (size_t i = 0; i < out->wrong_count; i++) {
         fprintf(stream, "%-11s   set aside, the other seeds contradict it: ", "");
         il_put_text(stream, il_ids_text(out->inputs->ids[0], (size_t)out->wrong[i].a));

@@ -42,9 +42,9 @@ static json_t *seeds_json(const struct il_outcome *out)
                                                "b_id", il_json_text(b_id)));
     }
     return json_pack("{s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:o, s:o, s:o}", "file",
-                     il_json_text(in->path.seeds), "given",
-                     il_json_whole(il_inputs_seed_lines(in)), "left_out", "missing",
-                     il_json_whole(in->notes.missing), "repeated",
+                     in->path.seeds != NULL ? il_json_text(in->path.seeds) : json_null(),
+                     "given", il_json_whole(il_inputs_seed_lines(in)), "left_out",
+                     "missing", il_json_whole(in->notes.missing), "repeated",
                      il_json_whole(in->notes.repeated), "contradicting",
                      il_json_whole(in->notes.contradicting), "usable",
                      il_json_whole(out->report->seeds_usable), "tested",
@@ -124,6 +124,7 @@ char *il_report_link_json(const struct il_outcome *out)
         json_object_set_new(object, "agreement", il_json_number(report->agreement));
         json_object_set_new(object, "fit_error", il_json_number(report->fit_error));
         json_object_set_new(object, "fit_bound", il_json_number(report->fit_bound));
+        json_object_set_new(object, "unseeded", json_boolean(report->unseeded));
         json_object_set_new(object, "rounds", il_json_whole(report->rounds));
         json_object_set_new(object, "scope",
                             il_json_text(report->local ? "local" : "global"));

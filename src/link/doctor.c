@@ -61,9 +61,9 @@ struct exam {
     size_t starts;
     double chance; /* seeds that would be found by chance */
     int sound;
+    int unseeded; /* the starts were made without seeds */
     struct il_doctor *out;
 };
-
 const char *il_verdict_text(enum il_verdict verdict)
 {
     switch (verdict) {
@@ -489,16 +489,16 @@ static enum il_status examine_seeds(struct exam *e)
     status = status ? status : take_seeds(e);
     /* What too few seeds do not contradict, any re-pairing reaches. */
     e->out->seed_agreement_chance = 1;
-    if (status || e->out->seeds_usable < IL_SEEDS_MIN) {
-        return status;
+    if (!status && e->out->seeds_usable >= IL_SEEDS_MIN) {
+        status = compare_seeds(e);
     }
-    status = compare_seeds(e);
     status = status ? status
-                    : il_trials_run(&e->frame, &e->side[0], &e->side[1], e->seeds,
+                    : il_trials_any(&e->frame, &e->side[0], &e->side[1], e->seeds,
                                     e->out->seeds_usable, &trials);
     e->starts = trials.count;
     e->chance = trials.chance;
     e->sound = trials.sound;
+    e->unseeded = trials.unseeded;
     e->out->seeds_tested = trials.tested;
     e->out->seeds_found = trials.found;
     e->out->start_agreement = trials.agreement;
@@ -586,13 +586,27 @@ static void say_unsound(const struct exam *e)
     }
 }
 
+/* Too few seeds to start from, or their starts failed: what starts without them say. */
+static enum il_verdict judge_unseeded(const struct exam *e)
+{
+    struct il_doctor *out = e->out;
+    int apart = out->start_agreement < AGREE_WEAK;
+    say(out,
+        "of %zu usable seeds (of %zu) no start can be made; %zu starts without seeds "
+        "agree on %.1f%% of their pairs%s and find %zu of %zu seeds (%.1f by chance)",
+        out->seeds_usable, e->given_count, e->starts, 100 * out->start_agreement,
+        !e->sound ? " at most"
+        : apart   ? ", which is little,"
+                  : "",
+        out->seeds_found, out->seeds_tested, e->chance);
+    return !e->sound ? IL_NO_GO : apart ? IL_DOUBTFUL : IL_GO;
+}
+
 static enum il_verdict judge_seeds(const struct exam *e)
 {
     struct il_doctor *out = e->out;
-    if (out->seeds_usable < IL_SEEDS_MIN) {
-        say(out, "%zu of %zu seeds are on usable rows, at least %d are needed",
-            out->seeds_usable, e->given_count, IL_SEEDS_MIN);
-        return IL_NO_GO;
+    if (e->unseeded) {
+        return judge_unseeded(e);
     }
     if (!e->sound) {
         say_unsound(e);
@@ -630,7 +644,9 @@ static void judge(struct exam *e)
         say(out, "nothing is wrong with the rows");
     }
     if (!out->seeds_given && out->verdict != IL_NO_GO) {
-        say(out, "without seeds nothing is known of how the sides fit together");
+        say(out,
+            "without seeds nothing is known of how the sides fit together ('isolink link "
+            "--seeds none' tries)");
     }
 }
 

@@ -50,6 +50,7 @@ struct il_method_row {
     const char *name;             /* as on the command line and in reports */
     struct il_side_options sides; /* how its sides are prepared */
     int scoped;                   /* 1: it takes a scope */
+    int seedless;                 /* 1: it starts without seeds too */
     int trials; /* 1: it knows no refusal, the trial starts of geh come first */
     il_method_fn *run;
 };

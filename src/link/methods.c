@@ -7,6 +7,7 @@ static const struct il_method_row table[] = {
      .name = "geh",
      .sides = {IL_COLUMNS_MAX, 1, 1},
      .scoped = 1,
+     .seedless = 1,
      .run = il_geh},
     {.method = IL_METHOD_GEH_PUBLISHED,
      .name = "geh-published",

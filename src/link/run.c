@@ -264,8 +264,9 @@ static enum il_status run_method(struct run *run, const struct il_matrix *a,
         job.warm_count = run->warm_count;
         job.warm_agreement = run->warm_given ? run->warm_given->agreement : 0;
         job.keys = run->keys;
-        status = run->seed_count < IL_SEEDS_MIN ? refuse_few(report)
-                                                : run_row(run, row, a, b, &job);
+        /* A model for a stream needs seeds to be calibrated by. */
+        int few = run->seed_count < IL_SEEDS_MIN && (!row->seedless || run->keys);
+        status = few ? refuse_few(report) : run_row(run, row, a, b, &job);
     }
     if (!status || status == IL_EBOOTSTRAP) {
         enum il_status made = run_result(run, &job);

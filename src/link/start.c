@@ -23,6 +23,8 @@
 
 /* Seeds that turn 0 uses: with 1,000,000 rows a side 256 take 2 GB. */
 #define ZERO_SEEDS_MAX 256
+/* The turn that a turn 0 by maps draws its samples as: no other turn has its number. */
+#define TURN_CROSS 1000000
 /* Singular values below this share of the first are noise of f32 sums. */
 #define RANK_FLOOR 1e-6
 /* (128 / 15)^(1/12): the default ranks are reached in 12 turns. */
@@ -89,8 +91,7 @@ static void cross_task(void *context, size_t f, unsigned thread)
     }
 }
 
-/* variance^(-1/4) of every coordinate, as if none were below 10^-4 of the largest. */
-static void whitening(const struct il_side *side, double *scale)
+void il_whitening(const struct il_side *side, double *scale)
 {
     double top = 0;
     memset(scale, 0, side->d * sizeof *scale);
@@ -337,14 +338,28 @@ static enum il_status match_fold_local(struct start *s, unsigned fold,
     return status;
 }
 
-static enum il_status turn_run(struct start *s, unsigned turn,
-                               const struct il_anchor *anchors, size_t count)
+/* The rows that the radii of a turn are measured on. */
+static void draw_samples(struct start *s, uint64_t turn)
 {
-    draw_folds(s, turn, anchors, count);
     struct il_rng rng =
         il_rng_make(s->frame->seed, s->options->stream, turn, IL_FOR_RADIUS);
     il_rng_sample(&rng, (uint32_t)s->a->rows, (uint32_t)s->sample_a_count, s->sample_a);
     il_rng_sample(&rng, (uint32_t)s->b->rows, (uint32_t)s->sample_b_count, s->sample_b);
+}
+
+static void drop_maps(struct start *s, unsigned f)
+{
+    il_free(s->map_a[f]);
+    il_free(s->map_b[f]);
+    s->map_a[f] = s->map_b[f] = NULL;
+    s->map_k[f] = 0;
+}
+
+static enum il_status turn_run(struct start *s, unsigned turn,
+                               const struct il_anchor *anchors, size_t count)
+{
+    draw_folds(s, turn, anchors, count);
+    draw_samples(s, turn);
     atomic_store(&s->status, IL_OK);
     il_pool_run(s->frame->pool, s->options->folds, cross_task, s);
     if (!atomic_load(&s->status)) {
@@ -359,10 +374,7 @@ static enum il_status turn_run(struct start *s, unsigned turn,
     }
     for (unsigned f = 0; f < s->options->folds; f++) {
         status = status ? status : match_fold(s, f);
-        il_free(s->map_a[f]);
-        il_free(s->map_b[f]);
-        s->map_a[f] = s->map_b[f] = NULL;
-        s->map_k[f] = 0;
+        drop_maps(s, f);
     }
     return status;
 }
@@ -444,6 +456,30 @@ static enum il_status turn_zero(struct start *s, const struct il_anchor *all,
     return status;
 }
 
+/* Turn 0 without seeds: all rows, by the maps of the cross-covariance given. It stands
+   as the sum of fold 0, so that it is what the maps of fold 1 are fitted on. */
+static enum il_status turn_cross(struct start *s)
+{
+    size_t cells = s->a->d * s->b->d;
+    for (unsigned f = 1; f < s->options->folds; f++) {
+        memset(s->cross[f], 0, cells * sizeof *s->cross[f]);
+    }
+    memcpy(s->cross[0], s->options->cross, cells * sizeof *s->cross[0]);
+    for (size_t u = 0; u < s->a->rows; u++) {
+        s->rows[u] = (uint32_t)u;
+    }
+    s->rows_first[1] = 0;
+    s->rows_first[2] = s->a->rows;
+    s->rank = s->options->rank_first;
+    draw_samples(s, TURN_CROSS);
+    atomic_store(&s->status, IL_OK);
+    fit_task(s, 1, 0);
+    enum il_status status = (enum il_status)atomic_load(&s->status);
+    status = status ? status : match_fold(s, 1);
+    drop_maps(s, 1);
+    return status;
+}
+
 /* Seeds plus the mutual pairs that touch no seed. */
 static size_t pairs_to_anchors(const struct start *s, const struct il_anchor *seeds,
                                size_t seed_count, const struct il_mutual *pairs,
@@ -482,7 +518,7 @@ static enum il_status start_open(struct start *s, size_t anchors_max)
         s->seeded[side] = il_alloc_zero(of->rows, 1);
         got = got && s->scale[side] && s->seeded[side];
         if (got && s->options->whiten) {
-            whitening(of, s->scale[side]);
+            il_whitening(of, s->scale[side]);
         }
     }
     for (unsigned f = 0; f < s->options->folds; f++) {
@@ -595,7 +631,7 @@ enum il_status il_start_run(struct il_frame *frame, const struct il_side *a,
         for (size_t v = 0; v < b->rows; v++) {
             il_top3_clear(&s.col[v]);
         }
-        status = turn_zero(&s, seeds, seed_count);
+        status = options->cross ? turn_cross(&s) : turn_zero(&s, seeds, seed_count);
         *out_count = status ? 0 : il_mutual_pairs(s.row, a->rows, s.col, out);
     }
     status =

@@ -19,6 +19,9 @@ struct il_start_options {
     int whiten; /* 1: coordinates divided by the 4th root of their variance in the fits */
     int local;  /* 1: rows meet in clusters only, see il_match_local */
     int patient; /* 1: wait longer for a start that stands still to catch on */
+    /* d_a x d_b: turn 0 signs rows by the maps of this cross-covariance, not by their
+       similarities to seeds (NULL) */
+    const double *cross;
     size_t rank_first, rank_last;
     float seed_weight;
     uint64_t stream; /* starts of different streams draw different folds */
@@ -35,6 +38,10 @@ il_start_run(struct il_frame *frame, const struct il_side *a, const struct il_si
              const struct il_anchor *seeds, size_t seed_count,
              const struct il_start_options *options, struct il_mutual *out,
              size_t *out_count, struct il_top3 *row_out, struct il_top3 *col_out);
+
+/* scale (d) = variance^(-1/4) of every coordinate, as if none were below 10^-4 of the
+   largest. */
+void il_whitening(const struct il_side *side, double *scale);
 
 /* Pairs that are each other's best; returns their number. */
 size_t il_mutual_pairs(const struct il_top3 *row, size_t rows, const struct il_top3 *col,

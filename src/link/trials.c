@@ -7,6 +7,8 @@
  */
 #include "src/link/trials.h"
 
+#include "src/link/method.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,18 @@
    sample grows with B. */
 #define SAMPLE_ROWS 12000
 #define SAMPLE_ROWS_LOCAL 400000
+
+/* Without seeds starts must agree on more, as they see nothing that proves them: those of
+   unrelated stores agree on 0 to 6% of their pairs, of the weakest pair at hand on 49%
+   (28% with half of its common documents), of sides of one corpus without a common
+   document on 17 to 62%, which the links have to tell apart (geh.c). */
+#define AGREE_UNSEEDED 0.2
+/* and of seeds that there are all the same, this share must be found. */
+#define FOUND_UNSEEDED 0.25
+/* With fewer seeds starts without them are tried where those with them fail. */
+#define SEEDS_SURE 8
+/* Their streams, so that they draw otherwise than starts with seeds. */
+#define STREAM_UNSEEDED 64
 
 static void sample_close(struct il_sample *s)
 {
@@ -49,16 +63,24 @@ struct trial {
     uint64_t held, found; /* bits of the first 64 seeds; more are always used */
 };
 
+/* How a start is made. */
+struct how {
+    uint64_t stream;
+    int whiten, local;
+    const double *cross; /* NULL: from seeds */
+};
+
 static enum il_status trial_run(struct il_frame *frame, const struct il_side *a,
                                 const struct il_side *b, const struct il_anchor *seeds,
-                                size_t seed_count, uint64_t stream, int whiten, int local,
+                                size_t seed_count, const struct how *how,
                                 struct il_top3 *row, struct il_top3 *col, struct trial *t)
 {
     struct il_start_options options;
     il_start_options_init(&options);
-    options.stream = stream;
-    options.whiten = whiten;
-    options.local = options.patient = local;
+    options.stream = how->stream;
+    options.whiten = how->whiten;
+    options.local = options.patient = how->local;
+    options.cross = how->cross;
     struct il_anchor *used = il_alloc(seed_count, sizeof *used);
     struct il_mutual *pairs =
         il_alloc(a->rows < b->rows ? a->rows : b->rows, sizeof *pairs);
@@ -181,6 +203,12 @@ static void judge(const struct trial *trial, size_t count, uint64_t chosen, size
     out->found = (size_t)__builtin_popcountll(found);
     /* A seed is found among the three best of either of its rows. */
     out->chance = rows ? chances * 2 * IL_TOP / (double)rows : 0;
+    if (out->unseeded) {
+        out->sound = rows &&
+                     out->agreement >= AGREE_UNSEEDED + AGREE_PAIRS / (double)rows &&
+                     (double)out->found >= FOUND_UNSEEDED * (double)out->tested;
+        return;
+    }
     out->sound = rows && out->agreement >= AGREE + AGREE_PAIRS / (double)rows &&
                  out->found >= FOUND_MIN &&
                  poisson_tail(out->chance, out->found) < FOUND_TAIL;
@@ -268,52 +296,167 @@ static int whiten_in(uint64_t round, int local)
     return local ? round != 1 : round == 1;
 }
 
-enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
-                             const struct il_side *b, const struct il_anchor *seeds,
-                             size_t seed_count, struct il_trials *out)
+/* What the starts of all rounds share. */
+struct series {
+    struct il_frame *frame;
+    const struct il_side *a, *b; /* the sample of A, all of B */
+    const struct il_anchor *seeds;
+    size_t seed_count;
+    int local;
+    double *cross; /* of the start under way; NULL: from seeds */
+    struct il_top3 *row, *col;
+    struct trial trial[IL_TRIALS_MAX];
+    struct il_trials *out;
+};
+
+/* One start of a round; held: the seeds that it may not see. */
+static enum il_status series_start(struct series *s, uint64_t round, uint64_t held)
 {
-    struct trial trial[IL_TRIALS_MAX] = {{0}};
-    memset(out, 0, sizeof *out);
-    int local = il_frame_local(frame, a->rows, b->rows);
-    enum il_status status =
-        sample_open(frame, a, b, seeds, seed_count, local, &out->sample);
-    struct il_top3 *row = il_top3_new(out->sample.side.rows), *col = il_top3_new(b->rows);
-    status = status ? status : row && col ? IL_OK : IL_ENOMEM;
+    struct trial *t = &s->trial[s->out->count++];
+    struct how how = {.stream = s->out->count,
+                      .whiten = whiten_in(round, s->local),
+                      .local = s->local,
+                      .cross = s->cross};
+    enum il_status status = IL_OK;
+    t->held = held;
+    if (s->cross) {
+        struct il_unseeded_options options;
+        il_unseeded_options_init(&options);
+        how.stream = options.stream = how.stream + STREAM_UNSEEDED;
+        status = il_unseeded_cross(s->frame, s->a, s->b, &options, s->cross,
+                                   &s->out->clusters);
+    }
+    if (s->cross && s->out->clusters.centres < IL_UNSEEDED_CENTRES_MIN) {
+        t->partner = il_alloc_zero(s->a->rows, sizeof *t->partner);
+        return status ? status : t->partner ? IL_OK : IL_ENOMEM;
+    }
+    return status ? status
+                  : trial_run(s->frame, s->a, s->b, s->seeds, s->seed_count, &how, s->row,
+                              s->col, t);
+}
+
+/* Three starts, and what all so far say. */
+static enum il_status series_round(struct series *s, uint64_t round, uint64_t *chosen)
+{
+    size_t less = s->a->rows < s->b->rows ? s->a->rows : s->b->rows;
+    uint64_t held[GROUPS];
+    enum il_status status = IL_OK;
+    draw_groups(s->frame, s->seed_count, round, held);
+    for (int g = 0; g < GROUPS && !status; g++) {
+        /* Without seeds, those that there are only test. */
+        status = series_start(s, round, s->cross ? held[0] | held[1] | held[2] : held[g]);
+        /* One part in four is left for the turns that follow the trials. */
+        il_frame_progress(s->frame, "start", (double)s->out->count,
+                          (double)((round + 1) * GROUPS + 1));
+    }
+    if (!status) {
+        *chosen = choose(s->trial, s->out->count, s->a->rows, s->out);
+        judge(s->trial, s->out->count, *chosen, less, s->out);
+    }
+    return status;
+}
+
+static enum il_status series_run(struct series *s)
+{
+    struct il_trials *out = s->out;
     uint64_t chosen = 0;
-    a = &out->sample.side;
-    seeds = out->sample.seeds;
+    enum il_status status = IL_OK;
     for (uint64_t round = 0; out->count + GROUPS <= IL_TRIALS_MAX && !status; round++) {
-        uint64_t held[GROUPS];
-        draw_groups(frame, seed_count, round, held);
-        for (int g = 0; g < GROUPS && !status; g++) {
-            struct trial *t = &trial[out->count++];
-            t->held = held[g];
-            status = trial_run(frame, a, b, seeds, seed_count, out->count,
-                               whiten_in(round, local), local, row, col, t);
-            /* One part in four is left for the turns that follow the trials. */
-            il_frame_progress(frame, "start", (double)out->count,
-                              (double)((round + 1) * GROUPS + 1));
-        }
-        if (!status) {
-            chosen = choose(trial, out->count, a->rows, out);
-            judge(trial, out->count, chosen, a->rows < b->rows ? a->rows : b->rows, out);
-        }
+        status = series_round(s, round, &chosen);
         /* New groups help where some seeds are wrong, not where nothing was found at all.
          */
-        if (out->sound || (!local && out->found == 0 && out->agreement < AGREE / 2)) {
+        if (out->sound ||
+            (!s->local && (s->cross || out->found == 0) && out->agreement < AGREE / 2)) {
             break;
         }
     }
-    status = status ? status : consensus(trial, out->count, chosen, a, b, out);
+    return status ? status : consensus(s->trial, out->count, chosen, s->a, s->b, out);
+}
+
+static enum il_status trials_run(struct il_frame *frame, const struct il_side *a,
+                                 const struct il_side *b, const struct il_anchor *seeds,
+                                 size_t seed_count, int unseeded, struct il_trials *out)
+{
+    memset(out, 0, sizeof *out);
+    out->unseeded = unseeded;
+    struct series s = {.frame = frame,
+                       .a = &out->sample.side,
+                       .b = b,
+                       .seed_count = seed_count,
+                       .local = il_frame_local(frame, a->rows, b->rows),
+                       .out = out};
+    enum il_status status =
+        sample_open(frame, a, b, seeds, seed_count, s.local, &out->sample);
+    s.seeds = out->sample.seeds;
+    s.row = il_top3_new(out->sample.side.rows);
+    s.col = il_top3_new(b->rows);
+    s.cross = unseeded ? il_alloc(a->d * b->d, sizeof *s.cross) : NULL;
+    status = status                                     ? status
+             : s.row && s.col && (s.cross || !unseeded) ? IL_OK
+                                                        : IL_ENOMEM;
+    status = status ? status : series_run(&s);
     for (size_t i = 0; i < out->count; i++) {
-        il_free(trial[i].partner);
+        il_free(s.trial[i].partner);
     }
-    il_free(col);
-    il_free(row);
+    il_free(s.cross);
+    il_free(s.col);
+    il_free(s.row);
     if (status) {
         il_trials_free(out);
     }
     return status;
+}
+
+enum il_status il_trials_run(struct il_frame *frame, const struct il_side *a,
+                             const struct il_side *b, const struct il_anchor *seeds,
+                             size_t seed_count, struct il_trials *out)
+{
+    return trials_run(frame, a, b, seeds, seed_count, 0, out);
+}
+
+enum il_status il_trials_unseeded(struct il_frame *frame, const struct il_side *a,
+                                  const struct il_side *b, const struct il_anchor *seeds,
+                                  size_t seed_count, struct il_trials *out)
+{
+    return trials_run(frame, a, b, seeds, seed_count, 1, out);
+}
+
+enum il_status il_trials_any(struct il_frame *frame, const struct il_side *a,
+                             const struct il_side *b, const struct il_anchor *seeds,
+                             size_t seed_count, struct il_trials *out)
+{
+    enum il_status status = IL_OK;
+    memset(out, 0, sizeof *out);
+    if (seed_count >= IL_SEEDS_MIN) {
+        status = il_trials_run(frame, a, b, seeds, seed_count, out);
+    }
+    if (!status && !out->sound && seed_count < SEEDS_SURE) {
+        il_trials_free(out);
+        status = il_trials_unseeded(frame, a, b, seeds, seed_count, out);
+    }
+    return status;
+}
+
+/* Why starts without seeds are not to be trusted. */
+static void explain_unseeded(const struct il_trials *t, struct il_link_report *r)
+{
+    char seeds[120] = "";
+    if (t->tested > 0) {
+        snprintf(seeds, sizeof seeds, ", and found %zu of %zu seeds (%.1f by chance)",
+                 t->found, t->tested, t->chance);
+    }
+    if (t->clusters.centres < IL_UNSEEDED_CENTRES_MIN) {
+        snprintf(r->why, sizeof r->why,
+                 "no bootstrap without seeds: the smaller side has too few rows to be "
+                 "matched by its clusters; at least %d seeds are needed",
+                 IL_SEEDS_MIN);
+        return;
+    }
+    snprintf(r->why, sizeof r->why,
+             "no bootstrap without seeds: %zu independent starts agree on %.1f%% of "
+             "their pairs at most%s; either the sides share no documents, or their "
+             "spaces do not agree well enough to do without known pairs",
+             t->count, 100 * t->agreement, seeds);
 }
 
 enum il_status il_trials_report(const struct il_trials *t, struct il_link_report *r)
@@ -325,6 +468,10 @@ enum il_status il_trials_report(const struct il_trials *t, struct il_link_report
         return IL_OK;
     }
     r->refused = 1;
+    if (t->unseeded) {
+        explain_unseeded(t, r);
+        return IL_EBOOTSTRAP;
+    }
     snprintf(r->why, sizeof r->why,
              "no bootstrap from these seeds: %zu starts from different parts of the "
              "seeds agree on "

@@ -95,12 +95,17 @@ f1() {
     contains "$stderr" "or up to 16, got 17"
 }
 
-@test "three sides, no seeds for one of the pairs: exit 5 only when nothing is linked" {
+@test "three sides, one about something else: exit 5 only when nothing is linked" {
     local dir=$BATS_FILE_TMPDIR
-    awk -F, '{ print $1 "," $2 "," (NR == 1 ? $3 : "") }' "$dir/seeds.csv" > few.csv
-    run -0 --separate-stderr link_three --seeds few.csv -o out.csv
-    contains "$stderr" "A and C: cannot bootstrap" "(no bootstrap)"
-    printf 'a_id,b_id,c_id\n0,0,0\n' > none.csv
-    run -5 --separate-stderr link_three --seeds none.csv -o out.csv
+    "$GEN" --rows 700 --dim 48 --seed 4 other
+    run -0 --separate-stderr "$ISOLINK" link "$dir/a.npy" "$dir/b.npy" other/b.npy \
+        --seeds "$dir/seeds.csv" -o out.csv
+    contains "$stderr" "A and C: cannot bootstrap" "B and C: cannot bootstrap" \
+        "(no bootstrap)"
+    [ "$(count_origin out-ac.csv link)" -eq 0 ]
+    [ "$(count_origin out-ab.csv link)" -gt 300 ]
+    "$GEN" --rows 700 --dim 40 --seed 5 third
+    run -5 --separate-stderr "$ISOLINK" link "$dir/a.npy" other/b.npy third/b.npy \
+        --seeds "$dir/seeds.csv" -o none.csv
     contains "$stderr" "B and C: cannot bootstrap"
 }

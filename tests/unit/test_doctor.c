@@ -347,28 +347,37 @@ static void no_seeds(void **state)
     assert_memory_equal(d.side, with.side, sizeof(d.side));
 }
 
+/* Too few to start from: the starts without seeds decide, as in a link run. */
 static void too_few_seeds(void **state)
 {
     (void)state;
     struct il_doctor d = examine(&side_a, &side_b, pair_seeds, 2);
-    assert_int_equal(d.verdict, IL_NO_GO);
+    assert_int_equal(d.verdict, IL_GO);
     assert_int_equal(d.seeds_given, 1);
     assert_int_equal(d.seeds_usable, 2);
     assert_true(d.seed_agreement == 0 && d.seed_agreement_chance == 1);
-    says(&d, "2 of 2 seeds are on usable rows, at least 3 are needed");
+    assert_true(d.seeds_tested == 2 && d.seeds_found == 2 && d.start_agreement > 0.5);
+    says(&d,
+         "of 2 usable seeds (of 2) no start can be made; 3 starts without seeds agree");
     link_agrees(&side_a, &side_b, pair_seeds, 2, &d);
     /* A list of seeds that is empty is not the same as none. */
     d = examine(&side_a, &side_b, pair_seeds, 0);
-    assert_int_equal(d.verdict, IL_NO_GO);
+    assert_int_equal(d.verdict, IL_GO);
     assert_int_equal(d.seeds_given, 1);
     /* Three seeds, one of them on a row of NaN. */
     float kept = pair_a[0];
     pair_a[0] = NAN;
     d = examine(&side_a, &side_b, pair_seeds, 3);
     pair_a[0] = kept;
-    assert_int_equal(d.verdict, IL_NO_GO);
     assert_int_equal(d.seeds_usable, 2);
-    says(&d, "2 of 3 seeds");
+    says(&d, "of 2 usable seeds (of 3)");
+    /* Wrong ones are found by no start. */
+    const struct il_pair wrong[2] = {{pair_seeds[0].a, pair_seeds[1].b},
+                                     {pair_seeds[1].a, pair_seeds[0].b}};
+    d = examine(&side_a, &side_b, wrong, 2);
+    assert_int_equal(d.verdict, IL_NO_GO);
+    says(&d, "find 0 of 2 seeds");
+    link_agrees(&side_a, &side_b, wrong, 2, &d);
 }
 
 /* A good pair whose side A is in trouble: the seeds still say go, the rows do not. */

@@ -136,44 +136,117 @@ static void bad_seeds(void **state)
     ld_close(&pair);
 }
 
-/* Fewer than three usable seeds: refused, with nothing but those seeds as links. */
+/* The published method, fewer than three usable seeds: refused, with nothing but those
+   seeds as links. */
 static void too_few_seeds(void **state)
 {
     (void)state;
     struct ld_plan plan = ld_plan_small();
     open_pair(&plan);
-    for (int method = 0; method < 2; method++) {
-        for (size_t usable = 0; usable < 3; usable++) {
-            struct il_link_config c = quick();
-            c.method = (enum il_method)method;
-            struct il_linking *out = NULL;
-            struct il_error error = {""};
-            pair.seed_count = 5; /* the others are on rows that are no vectors */
-            for (size_t i = usable; i < 5; i++)
-                pair.x[i % 2]
-                      [(i % 2 ? pair.seeds[i].b : pair.seeds[i].a) * pair.d[i % 2]] = NAN;
-            assert_int_equal(run(&out, &c, &error), IL_EBOOTSTRAP);
-            assert_non_null(out);
-            unit_says(&error, "of 5 seeds are on usable rows");
-            const struct il_link_report *r = il_link_report(out);
-            assert_true(r->refused && r->seeds == 5 && r->seeds_usable == usable);
-            assert_string_equal(r->why, error.text);
-            size_t count = 99;
-            const struct il_link *links = il_link_links(out, &count);
-            assert_int_equal(count, usable);
-            ld_links_sound(links, count, &pair);
-            assert_int_equal(r->links, 0);
-            il_link_close(&out);
-            assert_null(out);
-            ld_close(&pair);
-            open_pair(&plan);
-        }
+    struct il_link_config c = quick();
+    c.method = IL_METHOD_GEH_PUBLISHED;
+    for (size_t usable = 0; usable < 3; usable++) {
+        struct il_linking *out = NULL;
+        struct il_error error = {""};
+        pair.seed_count = 5; /* the others are on rows that are no vectors */
+        for (size_t i = usable; i < 5; i++)
+            pair.x[i % 2][(i % 2 ? pair.seeds[i].b : pair.seeds[i].a) * pair.d[i % 2]] =
+                NAN;
+        assert_int_equal(run(&out, &c, &error), IL_EBOOTSTRAP);
+        assert_non_null(out);
+        unit_says(&error, "of 5 seeds are on usable rows");
+        const struct il_link_report *r = il_link_report(out);
+        assert_true(r->refused && r->seeds == 5 && r->seeds_usable == usable);
+        assert_string_equal(r->why, error.text);
+        size_t count = 99;
+        const struct il_link *links = il_link_links(out, &count);
+        assert_int_equal(count, usable);
+        ld_links_sound(links, count, &pair);
+        assert_int_equal(r->links, 0);
+        il_link_close(&out);
+        assert_null(out);
+        ld_close(&pair);
+        open_pair(&plan);
     }
     struct il_linking *out = NULL;
-    assert_int_equal(il_link_run(&out, &a, &b, NULL, 0, NULL, NULL), IL_EBOOTSTRAP);
+    assert_int_equal(il_link_run(&out, &a, &b, NULL, 0, &c, NULL), IL_EBOOTSTRAP);
     il_link_close(&out);
     il_link_close(&out); /* harmless */
     ld_close(&pair);
+}
+
+/* geh without seeds, or with so few that they only test the start. */
+static void seeds_are_not_needed(void **state)
+{
+    (void)state;
+    struct ld_plan plan = ld_plan_small();
+    plan.rows[0] = 900;
+    plan.rows[1] = 850;
+    plan.shared = 500;
+    plan.d[0] = 96;
+    plan.d[1] = 128;
+    open_pair(&plan);
+    for (size_t seeds = 0; seeds < 4; seeds++) {
+        struct il_link_config c = quick();
+        struct il_linking *out = NULL;
+        struct il_error error = {""};
+        pair.seed_count = seeds;
+        enum il_status status = run(&out, &c, &error);
+        if (status)
+            fail_msg("%zu seeds: %s", seeds, error.text);
+        size_t count = 0;
+        const struct il_link *links = il_link_links(out, &count);
+        const struct il_link_report *r = il_link_report(out);
+        struct ld_judged j = ld_judge(links, count, &pair);
+        print_message("%zu seeds: %zu links, P %.2f R %.2f, agreement %.2f, %zu of %zu "
+                      "found, estimated %.2f\n",
+                      seeds, j.links, j.precision, j.recall, r->agreement, r->seeds_found,
+                      r->seeds_tested, r->precision);
+        ld_links_sound(links, count, &pair);
+        assert_true((r->unseeded || seeds >= 3) && !r->refused);
+        assert_true(r->seeds_usable == seeds && j.seeds == seeds);
+        assert_true(j.f1 > 0.7);
+        il_link_close(&out);
+    }
+    /* Seeds that are wrong, and none is found. */
+    pair.seed_count = 2;
+    uint64_t kept = pair.seeds[0].b;
+    pair.seeds[0].b = pair.seeds[1].b;
+    pair.seeds[1].b = kept;
+    struct il_linking *out = NULL;
+    struct il_error error = {""};
+    struct il_link_config c = quick();
+    assert_int_equal(run(&out, &c, &error), IL_EBOOTSTRAP);
+    unit_says(&error, "found 0 of 2 seeds");
+    assert_int_equal(il_link_report(out)->links, 0);
+    il_link_close(&out);
+    ld_close(&pair);
+}
+
+/* Sides about the same subjects, from the same encoders, without a common document:
+   starts may agree, the links may not pass. */
+static void nothing_in_common_is_refused_without_seeds(void **state)
+{
+    (void)state;
+    for (uint64_t draw = 1; draw <= 3; draw++) {
+        struct ld_plan plan = ld_plan_small();
+        plan.rows[0] = 700;
+        plan.rows[1] = 650;
+        plan.d[0] = 96;
+        plan.d[1] = 128;
+        plan.unrelated = 1;
+        plan.draw = draw;
+        open_pair(&plan);
+        struct il_link_config c = quick();
+        struct il_linking *out = NULL;
+        struct il_error error = {""};
+        assert_int_equal(il_link_run(&out, &a, &b, NULL, 0, &c, &error), IL_EBOOTSTRAP);
+        print_message("draw %d: %s\n", (int)draw, error.text);
+        unit_says(&error, "without seeds");
+        assert_int_equal(il_link_report(out)->links, 0);
+        il_link_close(&out);
+        ld_close(&pair);
+    }
 }
 
 static void empty_sides_are_refused(void **state)
@@ -469,6 +542,8 @@ int main(void)
         cmocka_unit_test(bad_sides),
         cmocka_unit_test(bad_seeds),
         cmocka_unit_test(too_few_seeds),
+        cmocka_unit_test(seeds_are_not_needed),
+        cmocka_unit_test(nothing_in_common_is_refused_without_seeds),
         cmocka_unit_test(empty_sides_are_refused),
         cmocka_unit_test(skipped_rows_are_listed),
         cmocka_unit_test(wrong_seeds_are_found_and_set_aside),

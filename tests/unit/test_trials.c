@@ -10,6 +10,7 @@ struct world {
     struct il_side side[2];
     struct il_anchor *seeds;
     struct il_trials trials;
+    int unseeded;
 };
 
 static void world_open(struct world *w, const struct ld_plan *plan,
@@ -33,8 +34,8 @@ static void world_close(struct world *w)
 
 static enum il_status run(struct world *w)
 {
-    return il_trials_run(&w->frame, &w->side[0], &w->side[1], w->seeds,
-                         w->pair.seed_count, &w->trials);
+    return (w->unseeded ? il_trials_unseeded : il_trials_run)(
+        &w->frame, &w->side[0], &w->side[1], w->seeds, w->pair.seed_count, &w->trials);
 }
 
 static void check_shape(const struct world *w)
@@ -194,6 +195,86 @@ static void memory_faults_are_told(void **state)
     world_close(&w);
 }
 
+static struct ld_plan plan_unseeded(uint64_t draw)
+{
+    struct ld_plan plan = ld_plan_small();
+    plan.rows[0] = 900;
+    plan.rows[1] = 800;
+    plan.shared = 400;
+    plan.d[0] = 96;
+    plan.d[1] = 128;
+    plan.seeds = 4;
+    plan.draw = draw;
+    return plan;
+}
+
+/* Starts that see no seed agree, are right, and find the seeds. */
+static void sound_without_seeds_on_related_sides(void **state)
+{
+    (void)state;
+    for (uint64_t draw = 1; draw <= 2; draw++) {
+        struct ld_plan plan = plan_unseeded(draw);
+        struct world w;
+        world_open(&w, &plan, NULL, 2);
+        w.unseeded = 1;
+        assert_int_equal(run(&w), IL_OK);
+        size_t right = 0;
+        for (size_t i = 0; i < w.trials.pair_count; i++)
+            right += w.pair.partner[0][w.trials.pairs[i].a] == w.trials.pairs[i].b;
+        print_message("draw %d: %zu trials agree to %.2f, %zu of %zu found, %zu of %zu "
+                      "pairs right\n",
+                      (int)draw, w.trials.count, w.trials.agreement, w.trials.found,
+                      w.trials.tested, right, w.trials.pair_count);
+        assert_true(w.trials.sound && w.trials.unseeded);
+        assert_int_equal(w.trials.tested, 4);
+        assert_true(w.trials.found >= 2);
+        assert_true(right >= 200 && right * 2 > w.trials.pair_count);
+        il_trials_free(&w.trials);
+        world_close(&w);
+    }
+}
+
+static void not_sound_without_seeds(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 2; kind++) {
+        for (uint64_t draw = 31; draw <= 32; draw++) {
+            struct ld_plan plan = plan_unseeded(draw);
+            plan.noise_b = kind == 0;
+            plan.seeds = kind ? 2 : 0;
+            plan.shuffle_seeds = kind; /* related sides, seeds that are wrong */
+            struct world w;
+            world_open(&w, &plan, NULL, 2);
+            w.unseeded = 1;
+            assert_int_equal(run(&w), IL_OK);
+            print_message("kind %d, draw %d: %.2f\n", kind, (int)draw,
+                          w.trials.agreement);
+            assert_int_equal(w.trials.sound, 0);
+            world_close(&w);
+        }
+    }
+}
+
+/* Seeds come first, and starts without them where they are few and fail. */
+static void few_seeds_have_a_second_try(void **state)
+{
+    (void)state;
+    static const size_t seeds[] = {2, 7, 8};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        struct ld_plan plan = plan_unseeded(1);
+        plan.seeds = seeds[i];
+        plan.shuffle_seeds = seeds[i] >= 7;
+        struct world w;
+        world_open(&w, &plan, NULL, 2);
+        assert_int_equal(il_trials_any(&w.frame, &w.side[0], &w.side[1], w.seeds,
+                                       w.pair.seed_count, &w.trials),
+                         IL_OK);
+        assert_int_equal(w.trials.unseeded, seeds[i] < 8);
+        assert_int_equal(w.trials.sound, seeds[i] < 7);
+        world_close(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +283,9 @@ int main(void)
         cmocka_unit_test(not_sound_on_noise),
         cmocka_unit_test(not_sound_on_unrelated_sides),
         cmocka_unit_test(not_sound_where_chance_finds_seeds),
+        cmocka_unit_test(sound_without_seeds_on_related_sides),
+        cmocka_unit_test(not_sound_without_seeds),
+        cmocka_unit_test(few_seeds_have_a_second_try),
         cmocka_unit_test(equal_bits_on_every_isa_and_thread_count),
         cmocka_unit_test(cancel_stops_it),
         cmocka_unit_test(memory_faults_are_told),
