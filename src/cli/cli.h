@@ -43,6 +43,7 @@ int il_cmd_replay(int argc, char **argv);
 int il_cmd_map(int argc, char **argv);
 int il_cmd_search(int argc, char **argv);
 int il_cmd_diff(int argc, char **argv);
+int il_cmd_integrate(int argc, char **argv);
 
 /** Prints "isolink: COMMAND: text" on stderr, control characters escaped. COMMAND may be
  * NULL. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* isolink import: rows of a file become a store, or more rows of one; all or none. */
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "cli.h"
 #include "feed.h"
+#include "fresh.h"
 #include "import_axes.h"
 #include "opts.h"
 #include "progress.h"
@@ -16,7 +16,6 @@
 #include "stores.h"
 
 #define COMMAND "import"
-#define FRESH ".new"
 
 static const char help[] =
     "Examples\n"
@@ -246,66 +245,6 @@ static int read_args(int argc, char **argv, struct import_args *args)
     return args_agree(args, argc - optind) ? IL_EXIT_DONE : IL_EXIT_USAGE;
 }
 
-/* True when a directory holds anything, or nobody may look. */
-static bool is_filled(const char *path)
-{
-    DIR *list = opendir(path);
-    struct dirent *entry;
-    bool filled = list == NULL;
-
-    while (list != NULL && !filled && (entry = readdir(list)) != NULL) {
-        filled = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-    }
-    if (list != NULL) {
-        closedir(list);
-    }
-    return filled;
-}
-
-/* A new store takes the place of nothing, or of an empty directory. */
-static int check_place(const char *path)
-{
-    struct stat info;
-
-    if (il_store_exists(path)) {
-        il_say(COMMAND, "%s: there is a store already; '--append' adds to it", path);
-        return IL_EXIT_USAGE;
-    }
-    if (lstat(path, &info) == 0 && (!S_ISDIR(info.st_mode) || is_filled(path))) {
-        il_say(COMMAND, "%s: there already, and no store: wanted a new name", path);
-        return IL_EXIT_USAGE;
-    }
-    return IL_EXIT_DONE;
-}
-
-/* Clears what an import that was killed left. */
-static int make_fresh(const struct import_args *args, struct import_run *run)
-{
-    struct il_error error = {""};
-    size_t bytes = strlen(args->store);
-    enum il_status status;
-
-    while (bytes > 1 && args->store[bytes - 1] == '/') {
-        bytes--;
-    }
-    run->fresh = malloc(bytes + sizeof FRESH);
-    if (run->fresh == NULL) {
-        return il_say_memory(COMMAND);
-    }
-    memcpy(run->fresh, args->store, bytes);
-    memcpy(run->fresh + bytes, FRESH, sizeof FRESH);
-    status = il_store_discard(run->fresh, &error);
-    if (status != IL_OK) {
-        int code = il_say_output(COMMAND, status, &error);
-
-        /* It is not ours to remove at the end either. */
-        free(run->fresh);
-        run->fresh = NULL;
-        return code;
-    }
-    return IL_EXIT_DONE;
-}
-
 static int open_new(const struct import_args *args, struct import_run *run)
 {
     struct il_store_config config;
@@ -373,8 +312,10 @@ static int open_all(struct import_args *args, struct import_run *run)
     if (args->append) {
         code = open_old(args, run);
     } else {
-        code = check_place(args->store);
-        code = code == IL_EXIT_DONE ? make_fresh(args, run) : code;
+        code = il_fresh_check(COMMAND, args->store, "; '--append' adds to it");
+        if (code == IL_EXIT_DONE) {
+            code = il_fresh_name(COMMAND, args->store, &run->fresh);
+        }
     }
     if (code == IL_EXIT_DONE && args->pca != NULL) {
         code = il_axes_find(&run->axes, COMMAND, args->pca, args->source, &args->config,

@@ -47,6 +47,7 @@ static const char help[] =
     "  map        fits a map between the two spaces on links; applies it\n"
     "  search     rows nearest to queries, of another model too, through a map\n"
     "  diff       documents that only one of two sides has\n"
+    "  integrate  the documents of two sides in one store\n"
     "  --version  version, instruction set in use, build; with --json for programs\n"
     "  --help     this text\n"
     "\n"
@@ -61,13 +62,16 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"link", il_cmd_link},       {"eval", il_cmd_eval},     {"doctor", il_cmd_doctor},
-    {"compare", il_cmd_compare}, {"bench", il_cmd_bench},   {"import", il_cmd_import},
-    {"export", il_cmd_export},   {"info", il_cmd_info},     {"verify", il_cmd_verify},
-    {"get", il_cmd_get},         {"rm", il_cmd_rm},         {"compact", il_cmd_compact},
-    {"tail", il_cmd_tail},       {"status", il_cmd_status}, {"links", il_cmd_links},
-    {"replay", il_cmd_replay},   {"map", il_cmd_map},       {"search", il_cmd_search},
-    {"diff", il_cmd_diff},
+    {"link", il_cmd_link},     {"eval", il_cmd_eval},
+    {"doctor", il_cmd_doctor}, {"compare", il_cmd_compare},
+    {"bench", il_cmd_bench},   {"import", il_cmd_import},
+    {"export", il_cmd_export}, {"info", il_cmd_info},
+    {"verify", il_cmd_verify}, {"get", il_cmd_get},
+    {"rm", il_cmd_rm},         {"compact", il_cmd_compact},
+    {"tail", il_cmd_tail},     {"status", il_cmd_status},
+    {"links", il_cmd_links},   {"replay", il_cmd_replay},
+    {"map", il_cmd_map},       {"search", il_cmd_search},
+    {"diff", il_cmd_diff},     {"integrate", il_cmd_integrate},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

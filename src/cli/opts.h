@@ -81,9 +81,8 @@ enum il_opt {
     IL_OPT_CONFIDENCE,
     IL_OPT_FORCE,
     IL_OPT_MAP,
-    IL_OPT_CLUSTERS,
-    IL_OPT_LABELS,
-    IL_OPT_RECALL
+    IL_OPT_RECALL,
+    IL_OPT_PROVENANCE
 };
 
 /**

@@ -18,7 +18,7 @@ usage() {
 
 @test "--help starts with examples, on standard output" {
     for command in "" link eval doctor compare import export info verify get rm compact \
-        map "map fit" "map info" "map apply" search diff; do
+        map "map fit" "map info" "map apply" search diff integrate; do
         # shellcheck disable=SC2086
         run -0 --separate-stderr "$ISOLINK" $command --help
         [ "${lines[0]}" = Examples ]
@@ -29,13 +29,13 @@ usage() {
 
 @test "help lines are short, and the man page names every option" {
     for command in "" link eval doctor compare import export info verify get rm compact \
-        map "map fit" "map info" "map apply" search diff; do
+        map "map fit" "map info" "map apply" search diff integrate; do
         # shellcheck disable=SC2086
         "$ISOLINK" $command --help > help.txt
         awk 'length > 84 { print; bad = 1 } END { exit bad }' help.txt
     done
     for command in link compare import export info verify get rm compact \
-        "map fit" "map info" "map apply" search diff; do
+        "map fit" "map info" "map apply" search diff integrate; do
         # shellcheck disable=SC2086
         "$ISOLINK" $command --help
     done > help.txt
