@@ -35,12 +35,13 @@ enum il_method {
     IL_METHOD_GEH_PUBLISHED =
         1, /**< distance signatures and accumulated votes, as published */
     /* One fit on the seeds alone, then mutual nearest neighbours: */
-    IL_METHOD_PROCRUSTES = 2, /**< orthogonal map */
-    IL_METHOD_RIDGE = 3,      /**< ridge regression */
-    IL_METHOD_CCA = 4,        /**< regularised canonical correlation analysis */
-    IL_METHOD_CSLS = 5,       /**< orthogonal map, CSLS in place of the cosine */
-    IL_METHOD_MLP = 6,        /**< network of one hidden layer */
-    IL_METHOD_RELATIVE = 7    /**< cosines to the seeds as coordinates */
+    IL_METHOD_PROCRUSTES = 2,  /**< orthogonal map */
+    IL_METHOD_RIDGE = 3,       /**< ridge regression */
+    IL_METHOD_CCA = 4,         /**< regularised canonical correlation analysis */
+    IL_METHOD_CSLS = 5,        /**< orthogonal map, CSLS in place of the cosine */
+    IL_METHOD_MLP = 6,         /**< network of one hidden layer */
+    IL_METHOD_RELATIVE = 7,    /**< cosines to the seeds as coordinates */
+    IL_METHOD_MINI_VEC2VEC = 8 /**< clusters matched without seeds, as published */
 };
 
 /** Where a link comes from. */
@@ -165,12 +166,12 @@ struct il_linking;
  * May be none (seed_count 0, seeds NULL): geh then starts from the clusters of both
  * sides, and goes on only when independent starts agree and the links show common
  * documents. Fewer than 3 on usable rows, and fewer than 8 whose starts fail, only test
- * such a start. geh-published wants 3 \param config  copied; NULL = defaults \param error
- * receives the reason on failure \return IL_OK; IL_EBOOTSTRAP when seeds or sides do not
- * support a bootstrap; IL_EARG; IL_ENOMEM; IL_ECANCEL Cost O(views n m (d_a + d_b)) time,
- * O((n + m)(d_a + d_b)) memory, never n x m. Uses its own threads; different calls may
- * run at once. Does not remove exact duplicates: they end as links of low posterior or
- * none.
+ * such a start. geh-published wants 3, mini-vec2vec none \param config  copied; NULL =
+ * defaults \param error receives the reason on failure \return IL_OK; IL_EBOOTSTRAP when
+ * seeds or sides do not support a bootstrap; IL_EARG; IL_ENOMEM; IL_ECANCEL Cost O(views
+ * n m (d_a + d_b)) time, O((n + m)(d_a + d_b)) memory, never n x m. Uses its own threads;
+ * different calls may run at once. Does not remove exact duplicates: they end as links of
+ * low posterior or none.
  */
 IL_API IL_MUST_CHECK enum il_status
 il_link_run(struct il_linking **out, const struct il_matrix *a, const struct il_matrix *b,

@@ -31,7 +31,7 @@ static const char help[] =
     "                        judged\n"
     "  --methods LIST        names with commas between them                    [all]\n"
     "                        geh, geh-published, procrustes, ridge, cca, csls, mlp,\n"
-    "                        relative; 'man isolink' says what each is\n"
+    "                        relative, mini-vec2vec; see the man page\n"
     "  --a-ids, --b-ids FILE ids, one a line        [of the side, or row numbers]\n"
     "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
     "  --seed N              random seed number                                  [0]\n"

@@ -42,7 +42,7 @@ static const char help[] =
     "  --io IO               how stores are read: auto, uring or pread          [auto]\n"
     "  --min-posterior P     keep links of at least this posterior, 0..1   [best F1]\n"
     "  --method METHOD       geh, or to compare with it geh-published, procrustes,\n"
-    "                        ridge, cca, csls, mlp or relative                 [geh]\n"
+    "                        ridge, cca, csls, mlp, relative or mini-vec2vec   [geh]\n"
     "  --weighting W         none or gauss; geh-published only                [none]\n"
     "  --views N             views of a round, 2 to 64            [the method's own]\n"
     "  --views global|local  every row of A meets every row of B, or only those of its\n"
@@ -257,7 +257,8 @@ static bool args_agree(const struct link_args *args, int operands)
         il_say(COMMAND, "'-o -' is for two sides: more make a file of links each");
     } else if (args->path.seeds == NULL && !args->unseeded) {
         il_say(COMMAND, "needs --seeds FILE, the known pairs, or --seeds none");
-    } else if (args->unseeded && args->config.method != IL_METHOD_GEH) {
+    } else if (args->unseeded && args->config.method != IL_METHOD_GEH &&
+               args->config.method != IL_METHOD_MINI_VEC2VEC) {
         il_say(COMMAND, "'--method %s' needs seeds: '--seeds none' is not for it",
                il_method_text(args->config.method));
     } else if (strcmp(args->links, "-") == 0 && args->json != NULL &&

@@ -95,8 +95,10 @@ double il_assign_quadratic(size_t n, const double *a, const double *b, unsigned 
             s.p[k] = (uint32_t)k;
         }
         il_rng_shuffle(rng, s.p, n);
-        for (size_t k = 0; k < n * n; k++) {
-            s.b[k] = b[s.p[k / n] * n + s.p[k % n]];
+        for (size_t r = 0; r < n; r++) {
+            for (size_t t = 0; t < n; t++) {
+                s.b[r * n + t] = b[s.p[r] * n + s.p[t]];
+            }
         }
         double sum = climb(&s, least);
         if (i == 0 || sum > best) {

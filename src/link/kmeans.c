@@ -71,7 +71,7 @@ enum il_status il_kmeans_run(struct il_frame *frame, const struct il_kmeans *k,
     if (!status) {
         il_rng_sample(rng, (uint32_t)k->count, (uint32_t)k->centres, pick);
     }
-    for (size_t c = 0; c < k->centres && !status; c++) {
+    for (size_t c = 0; c < k->centres && !status && !k->started; c++) {
         memcpy(k->centre + c * k->d, k->point + pick[c] * k->d, k->d * sizeof(float));
     }
     for (unsigned t = 0; t <= turns && !status; t++) {

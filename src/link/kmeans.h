@@ -14,6 +14,7 @@ struct il_kmeans {
     float *centre;        /* centres x d; written */
     float *half;          /* half the squared length of each centre; written */
     struct il_top3 *near; /* count lists: the nearest centres before the last move */
+    int started;          /* 1: the centres are there to start from */
 };
 
 /* near[i] = the nearest centres of each point, by Euclidean distance, ties to the lowest
@@ -25,8 +26,9 @@ IL_MUST_CHECK enum il_status il_kmeans_nearest(struct il_frame *frame,
 
 /*
  * Lloyd's turns, a fixed number, from centres that are random points (all different
- * ones). A centre that loses all members stays where it is. IL_EARG: fewer points than
- * centres; IL_ENOMEM; IL_ECANCEL. Cost O(turns count centres d).
+ * ones), unless there are some. A centre that loses all members stays where it is.
+ * IL_EARG: fewer points than centres; IL_ENOMEM; IL_ECANCEL. Cost O(turns count centres
+ * d).
  */
 IL_MUST_CHECK enum il_status il_kmeans_run(struct il_frame *frame,
                                            const struct il_kmeans *k, unsigned turns,

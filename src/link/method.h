@@ -73,6 +73,10 @@ IL_MUST_CHECK enum il_status il_geh_published(struct il_method_job *job,
    sides are centred and, but for relative, rotated. */
 il_method_fn il_procrustes, il_ridge, il_cca, il_csls, il_mlp, il_relative;
 
+/* The published steps of mini-vec2vec, then mutual nearest neighbours; seeds only keep
+   their rows. The sides are centred and rotated. No refusal. */
+il_method_fn il_mini_vec2vec;
+
 /* Appends a stage to the report; a name that is the last one's is added to it. */
 void il_stage_add(struct il_method_job *job, const char *name, double since_seconds,
                   double since_multiply_adds);

@@ -38,6 +38,11 @@ static const struct il_method_row table[] = {
      .name = "relative",
      .sides = {IL_COLUMNS_MAX, 1, 0},
      .run = il_relative},
+    {.method = IL_METHOD_MINI_VEC2VEC,
+     .name = "mini-vec2vec",
+     .sides = {IL_COLUMNS_MAX, 1, 1},
+     .seedless = 1,
+     .run = il_mini_vec2vec},
 };
 
 const struct il_method_row *il_method_find(enum il_method method)

@@ -145,3 +145,11 @@ some_seeds() {
     run -0 --separate-stderr link_pair many --seeds ./none -o links.csv
     contains "$stderr" "15 given, 15 usable"
 }
+
+@test "mini-vec2vec: links without an estimate, seeds are not needed" {
+    run -0 --separate-stderr link_pair many --seeds none --method mini-vec2vec -o m.csv
+    [ "$(count_origin m.csv link)" -ge 200 ]
+    contains "$stderr" "precision   not estimated by this method"
+    run -2 link_pair many --seeds none --method vec2vec
+    contains "$output" "mini-vec2vec"
+}
