@@ -175,7 +175,7 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
     contains "$stderr" "15 given, 15 usable"
     grep -q "^\"$seed, \"\"so called\"\"\",$seed,1" links.csv
     printf 'a_id,b_id\nx\033[31m,y\n' > bad.csv
-    run -5 --separate-stderr link_pair good --seeds bad.csv
+    run --separate-stderr link_pair good --seeds bad.csv
     lacks "$stderr" $'\033'
 }
 
@@ -234,29 +234,31 @@ row_of() { echo $(($(grep -nxF "$1" "$2" | cut -d: -f1) - 1)); }
     absent "^$a,.*,seed\$" links.csv
 }
 
-@test "fewer than 3 usable seeds: exit 5 with the numbers, the seeds alone in the file" {
+@test "geh-published, fewer than 3 usable seeds: exit 5, the seeds alone in the file" {
     head -n 3 "$BATS_FILE_TMPDIR/good/seeds.csv" > two.csv
     echo nobody,nothing >> two.csv
-    run -5 --separate-stderr link_pair good --seeds two.csv --quiet
+    run -5 --separate-stderr link_pair good --seeds two.csv --quiet \
+        --method geh-published
     contains "$stderr" "isolink: link: cannot bootstrap: 2 of 2 seeds" "at least 3" \
         "of 3 given: 1 with a missing id"
     only_seeds links.csv 2
     echo a_id,b_id > none.csv
-    run -5 --separate-stderr link_pair good --seeds none.csv --json
+    run -5 --separate-stderr link_pair good --seeds none.csv --json \
+        --method geh-published
     only_seeds links.csv 0
     printf '%s\n' "$output" > report.json
     json_ok report.json
     json_has report.json status '"refused"'
 }
 
-@test "fewer than 3 seeds on usable rows: exit 5" {
+@test "geh-published, fewer than 3 seeds on usable rows: exit 5" {
     dir=$BATS_FILE_TMPDIR/good
     head -n 4 "$dir/seeds.csv" > three.csv
     cp "$dir/a.npy" .
     id=$(sed -n 2p three.csv | cut -d, -f1)
     mkvec poke a.npy "$(row_of "$id" "$dir/a.ids.txt")" nan
     run -5 --separate-stderr "$ISOLINK" link a.npy "$dir/b.npy" --a-ids "$dir/a.ids.txt" \
-        --b-ids "$dir/b.ids.txt" --seeds three.csv
+        --b-ids "$dir/b.ids.txt" --seeds three.csv --method geh-published
     contains "$stderr" "2 of 3 seeds are on usable rows" "1 rows of A"
     only_seeds links.csv 2
 }
