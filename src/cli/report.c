@@ -123,7 +123,7 @@ static void put_estimates(FILE *stream, const struct il_link_report *report)
     if (isfinite(report->precision)) {
         fprintf(stream, "%-11s %.3f estimated (%.3f to %.3f)\n", "precision",
                 report->precision, report->precision_low, report->precision_high);
-    } else if (!(report->precision_high > 0.0)) {
+    } else if (isnan(report->precision_high)) {
         fprintf(stream, "%-11s not estimated by this method\n", "precision");
     } else {
         fprintf(stream,

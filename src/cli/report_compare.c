@@ -37,7 +37,7 @@ static void put_estimate(FILE *stream, const struct il_link_report *report)
 {
     char text[64] = "-";
 
-    if (!report->refused && report->links > 0) {
+    if (!report->refused && report->links > 0 && !isnan(report->precision_high)) {
         int known = isfinite(report->precision);
 
         snprintf(text, sizeof text, "%s%.3f", known ? "" : "<",

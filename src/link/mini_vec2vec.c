@@ -330,7 +330,9 @@ static enum il_status take_links(struct mini *m, const struct il_mutual *pairs,
     struct il_method_job *job = m->job;
     uint8_t *taken[2] = {il_alloc_zero(m->side[0]->rows, 1),
                          il_alloc_zero(m->side[1]->rows, 1)};
-    job->report->precision = NAN; /* not estimated */
+    /* Not estimated. */
+    job->report->precision = NAN;
+    job->report->precision_low = job->report->precision_high = NAN;
     job->links = il_alloc(count, sizeof *job->links);
     enum il_status status = taken[0] && taken[1] && job->links ? IL_OK : IL_ENOMEM;
     for (size_t i = 0; i < job->seed_count && !status; i++) {
