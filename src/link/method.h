@@ -46,13 +46,13 @@ typedef enum il_status il_method_fn(struct il_method_job *job, const struct il_s
 
 /* One method; the table is in methods.c. */
 struct il_method_row {
-    enum il_method method;
     const char *name;             /* as on the command line and in reports */
     struct il_side_options sides; /* how its sides are prepared */
-    int scoped;                   /* 1: it takes a scope */
-    int seedless;                 /* 1: it starts without seeds too */
-    int trials; /* 1: it knows no refusal, the trial starts of geh come first */
     il_method_fn *run;
+    enum il_method method;
+    int scoped;   /* 1: it takes a scope */
+    int seedless; /* 1: it starts without seeds too */
+    int trials;   /* 1: it knows no refusal, the trial starts of geh come first */
 };
 
 /* NULL: there is none of this number. */
