@@ -18,6 +18,14 @@
 
 #define LD_NONE UINT32_MAX
 
+/* Ends a test of minutes under TSan, whose threads others show. */
+LD void ld_not_for_tsan(void)
+{
+#ifdef __SANITIZE_THREAD__
+    skip();
+#endif
+}
+
 /* splitmix64: the tests do not lean on the random numbers of the library. */
 struct ld_rng {
     uint64_t state;

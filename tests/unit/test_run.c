@@ -179,6 +179,7 @@ static void too_few_seeds(void **state)
 static void seeds_are_not_needed(void **state)
 {
     (void)state;
+    ld_not_for_tsan();
     struct ld_plan plan = ld_plan_small();
     plan.rows[0] = 900;
     plan.rows[1] = 850;
@@ -228,6 +229,7 @@ static void seeds_are_not_needed(void **state)
 static void nothing_in_common_is_refused_without_seeds(void **state)
 {
     (void)state;
+    ld_not_for_tsan();
     for (uint64_t draw = 1; draw <= 3; draw++) {
         struct ld_plan plan = ld_plan_small();
         plan.rows[0] = 700;

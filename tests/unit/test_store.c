@@ -658,16 +658,16 @@ static void threads_share_syncs(void **state)
         c.sync_ms = 2;
         if (mode == 3)
             c.log_bytes_max = 4000; /* seals in between */
+        /* Before the store has threads of its own, and until they are gone. */
+        il_io_hook = count_syncs;
         struct il_store *s = store_open(path, &c);
         syncs = 0;
-        il_io_hook = count_syncs;
         for (int i = 0; i < THREADS; i++) {
             w[i] = (struct writer){s, 1000 * i};
             assert_int_equal(pthread_create(&thread[i], NULL, write_rows, &w[i]), 0);
         }
         for (int i = 0; i < THREADS; i++)
             pthread_join(thread[i], NULL);
-        il_io_hook = NULL;
         /* 20 or more commits of each thread. */
         if (mode == 0)
             assert_true(syncs > 0 && syncs < THREADS * EACH / 3);
@@ -675,6 +675,7 @@ static void threads_share_syncs(void **state)
             assert_int_equal(syncs, 0);
         assert_int_equal(store_count(s), THREADS * EACH);
         il_store_close(&s);
+        il_io_hook = NULL;
         s = store_reader(path);
         assert_int_equal(store_count(s), THREADS * EACH);
         il_store_close(&s);

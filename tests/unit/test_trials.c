@@ -212,6 +212,7 @@ static struct ld_plan plan_unseeded(uint64_t draw)
 static void sound_without_seeds_on_related_sides(void **state)
 {
     (void)state;
+    ld_not_for_tsan();
     for (uint64_t draw = 1; draw <= 2; draw++) {
         struct ld_plan plan = plan_unseeded(draw);
         struct world w;
@@ -237,6 +238,7 @@ static void sound_without_seeds_on_related_sides(void **state)
 static void not_sound_without_seeds(void **state)
 {
     (void)state;
+    ld_not_for_tsan();
     for (int kind = 0; kind < 2; kind++) {
         for (uint64_t draw = 31; draw <= 32; draw++) {
             struct ld_plan plan = plan_unseeded(draw);
@@ -259,6 +261,7 @@ static void not_sound_without_seeds(void **state)
 static void few_seeds_have_a_second_try(void **state)
 {
     (void)state;
+    ld_not_for_tsan();
     static const size_t seeds[] = {2, 7, 8};
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
         struct ld_plan plan = plan_unseeded(1);
